@@ -1,0 +1,1 @@
+"""Datasets, one file each; the registry imports them all."""

@@ -1,0 +1,1 @@
+"""Fusion methods, one file each; the registry imports them all."""
