@@ -1,0 +1,328 @@
+"""The ``bench`` command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .contract.errors import UserError
+
+app = typer.Typer(
+    help="Fusion methods under one harness: better, really different, and at what cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+new = typer.Typer(help="Write the start of a plugin.", no_args_is_help=True)
+app.add_typer(new, name="new")
+
+Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="A plugin file; repeatable.")]
+DataRoot = Annotated[
+    str | None,
+    typer.Option("--data-root", help="Folder with one folder a corpus; default $FUSEMARK_DATA."),
+]
+
+
+@app.command()
+def run(
+    methods: Annotated[str | None, typer.Option(help="Names, by commas; `all`, `only:*`.")] = None,
+    datasets: Annotated[str | None, typer.Option(help="Names, by commas.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="A count, a range 5:10, or a list.")] = None,
+    size: Annotated[str | None, typer.Option(help="small or paper.")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick (the default run) or paper.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A plan as TOML, as bench.toml.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting by path: mult.layers=2.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The method that others are tested against.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Primary metric of the report.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; default one a core.", min=1)
+    ] = None,
+    time_limit: Annotated[str, typer.Option(help="Longest time of a cell: 90s, 20m, 2h.")] = "2h",
+    memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
+    only_cells: Annotated[str, typer.Option(help="A part i/n of the cells.")] = "1/1",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and their time.")
+    ] = False,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep records of other code.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed cells again.")
+    ] = False,
+    report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
+) -> None:
+    """Run what is missing of a plan and write its report."""
+    from .plan import Planned, make_plan, read_preset, read_toml
+    from .progress import Progress
+    from .run import Options, survey, to_do
+    from .run import data_root as find_root
+    from .run import run as run_plan
+    from .store import Store
+
+    load_plugins(plugin)
+    file = config or (Path("bench.toml") if Path("bench.toml").exists() else None)
+    bare = not (methods or datasets or file or preset)
+    flags = {
+        "methods": listed(methods), "datasets": listed(datasets), "seeds": seeds, "size": size,
+        "baseline": baseline, "metric": metric, "settings": assignments(set_),
+    }  # fmt: skip
+    preset = preset or ("quick" if bare else None)
+    layers = [read_preset(preset)] if preset else []
+    layers += [read_toml(file)] if file else []
+    plan = make_plan(*layers, flags)
+    console = Console(stderr=True)
+    with console.status("reading the datasets"):
+        planned = Planned(plan, find_root(data_root))
+    options = Options(
+        workers=workers, time_limit=seconds(time_limit),
+        memory_limit=bytes_(memory_limit) if memory_limit else None,
+        keep_stale=keep_stale, retry_failed=retry_failed, part=part(only_cells),
+        plugins=tuple(plugin or ()),
+        command=shlex.join(["bench", *sys.argv[1:]]),
+    )  # fmt: skip
+    out = out or Path("results") / f"{plan.preset or 'run'}-{plan.hash[:8]}"
+    found = survey(planned, Store(out), options)
+    if dry_run:
+        show_estimate(planned, to_do(found, options), options)
+        return
+    if found.stale:
+        kept = "kept (--keep-stale)" if keep_stale else "run again"
+        console.print(f"{len(found.stale)} cells were made by other code: {kept}")
+    if found.failed and not retry_failed:
+        console.print(f"{len(found.failed)} cells failed before: --retry-failed runs them again")
+    try:
+        store = run_plan(planned, out, None, options, Progress(console))
+    except KeyboardInterrupt:
+        console.print(f"stopped; the same command goes on from {out}")
+        raise SystemExit(130) from None
+    if not to_do(found, options):
+        console.print(f"nothing to do: the store {out} holds this plan's cells", soft_wrap=True)
+    if report and (to_do(found, options) or not (out / "report.html").exists()):
+        write_report(store.path, ("md", "html"), None)
+    elif report:
+        Console().print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+@app.command("report")
+def report_command(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of results.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="Of md, html, csv, by commas.")
+    ] = "md,html",
+    out: Annotated[Path | None, typer.Option(help="Folder of the report; default RUN.")] = None,
+) -> None:
+    """Write the report of a run."""
+    write_report(run_folder, tuple(listed(formats) or ()), out)
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[str, typer.Argument(help="methods, strategies or datasets")] = "methods",
+    plugin: Plugins = None,
+) -> None:
+    """Print what is registered."""
+    from . import registry
+
+    load_plugins(plugin)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    if what == "methods":
+        for column in ("method", "paper", "mark", "modalities", "absent", "cost order", "what"):
+            table.add_column(column, overflow="fold")
+        for m in registry.methods:
+            least, most = m.modalities
+            count = (
+                str(least) if most == least else f"{least}+" if most is None else f"{least}-{most}"
+            )
+            name = f"{m.name}:<{m.argument}>" if m.argument else m.name
+            what_it_is = f"ablation of {m.of}" if m.of else m.summary
+            table.add_row(*map(Text, (name, m.paper, m.mark, count, m.missing, m.cost, what_it_is)))
+        for s in registry.strategies:
+            what_it_is = f"{s.summary} (METHOD+{s.name}; alone on {s.default})"
+            row = (s.name, s.paper, s.mark, "as METHOD", "as METHOD", "as METHOD", what_it_is)
+            table.add_row(*map(Text, row))
+    elif what == "strategies":
+        for column in ("strategy", "paper", "mark", "requires", "alone on", "what"):
+            table.add_column(column, overflow="fold")
+        for s in registry.strategies:
+            needs = ", ".join(s.cls.requires) or "nothing"
+            table.add_row(*map(Text, (s.name, s.paper, s.mark, needs, s.default, s.summary)))
+    elif what == "datasets":
+        for column in ("dataset", "what", "source", "data"):
+            table.add_column(column, overflow="fold")
+        for d in registry.datasets:
+            needs = "under the data root" if d.cls.needs_root else "needs no data root"
+            arguments = d.choices or ((f"<{d.argument}>",) if d.argument else ())
+            for name in [f"{d.name}:{a}" for a in arguments] or [d.name]:
+                table.add_row(*map(Text, (name, d.summary, d.source, needs)))
+    else:
+        raise UserError(f"bench list {what}: expected methods, strategies or datasets")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+
+
+@app.command()
+def check(
+    method: Annotated[str, typer.Argument(help="A method's name, as --methods takes it.")],
+    plugin: Plugins = None,
+) -> None:
+    """Run the conformance suite on a method: a verdict for each property."""
+    from .conformance import check_method
+
+    load_plugins(plugin)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("verdict", "property", "evidence"):
+        table.add_column(column, overflow="fold")
+    with Console(stderr=True).status(f"examining {method}"):
+        verdicts = check_method(method)
+    colours = {"ok": "green", "failed": "red", "skipped": "yellow"}
+    for verdict in verdicts:
+        state = Text(verdict.outcome, style=colours[verdict.outcome])
+        table.add_row(state, Text(verdict.property), Text(verdict.evidence))
+    Console().print(table)
+    failed = sum(v.outcome == "failed" for v in verdicts)
+    Console().print(f"{method}: {len(verdicts) - failed} of {len(verdicts)} properties hold")
+    if failed:
+        raise SystemExit(1)
+
+
+@new.command("method")
+def new_method(
+    name: Annotated[str, typer.Argument(help="The method's name, in kebab-case.")],
+    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path(),
+) -> None:
+    """Write a working single-file method with its test."""
+    from .scaffold import new_method as write
+
+    method, test = write(name, folder)
+    console = Console()
+    console.print(f"wrote {method} and {test}", soft_wrap=True)
+    console.print(f"check it:  bench check {name} --plugin {method}", soft_wrap=True)
+    console.print(f"run it:    bench run --plugin {method} --methods {name} "
+                  f"--datasets simulated:synergy", soft_wrap=True)  # fmt: skip
+
+
+@app.callback()
+def root() -> None:
+    """Fusion methods under one harness: better, really different, and at what cost."""
+
+
+def write_report(store: Path, formats: tuple[str, ...], out: Path | None) -> None:
+    """Write a report and print where it is."""
+    reports = importlib.import_module("fusemark.reports")
+    with Console(stderr=True).status("writing the report"):
+        paths = reports.write(store, formats=formats, out=out)
+    for path in paths:
+        Console().print(f"report: {path}", soft_wrap=True)
+
+
+def show_estimate(planned: Any, cells: list[Any], options: Any) -> None:
+    """Print the cells to run and the time they will take at most."""
+    from .estimate import estimate
+    from .progress import duration
+
+    with Console(stderr=True).status("timing a step of each method"):
+        rows = estimate(planned, cells)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("dataset", "method", "cells", "step", "a cell at most"):
+        table.add_column(column, justify="left" if column in ("dataset", "method") else "right")
+    for row in rows:
+        step, each = f"{1000 * row.step:.1f} ms", duration(row.cell)
+        table.add_row(Text(row.dataset), Text(row.method), str(row.cells), step, each)
+    console = Console()
+    for cell in cells:
+        console.print(f"{cell.id}  {cell.label}", highlight=False, markup=False)
+    console.print(table)
+    workers = min(options.workers or os.cpu_count() or 1, max(len(cells), 1))
+    total = sum(row.cell * row.cells for row in rows) / workers
+    console.print(f"{len(cells)} cells, at most about {duration(total)} with {workers} workers")
+
+
+def load_plugins(paths: list[str] | None) -> None:
+    from .registry import load_plugin
+
+    for path in paths or ():
+        load_plugin(path)
+
+
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """Split names at commas."""
+    return tuple(n.strip() for n in text.split(",") if n.strip()) if text is not None else None
+
+
+def assignments(pairs: list[str] | None) -> dict[str, Any]:
+    """Read ``path=value`` pairs."""
+    settings = {}
+    for pair in pairs or ():
+        path, sign, value = pair.partition("=")
+        if not sign or not path.strip():
+            raise UserError(f"--set {pair!r}; expected PATH=VALUE such as training.epochs=30")
+        settings[path.strip()] = value.strip()
+    return settings
+
+
+def seconds(text: str) -> float:
+    """Read a duration: ``90s``, ``20m``, ``2h``, or seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    if not found or float(found[1]) == 0:
+        raise UserError(f"duration {text!r}; expected such as 90s, 20m or 2h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def bytes_(text: str) -> int:
+    """Read a size: ``8GiB``, ``512MiB``."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*", text, re.IGNORECASE)
+    if not found or float(found[1]) == 0:
+        raise UserError(f"memory limit {text!r}; expected such as 8GiB or 512MiB")
+    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
+
+
+def part(text: str) -> tuple[int, int]:
+    """Read ``i/n`` with i from 1 to n."""
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f"--only-cells {text!r}; expected i/n with i from 1 to n, such as 1/4")
+    return int(found[1]), int(found[2])
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        message = str(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.ctx.get_help() if error.ctx else "bench --help")
+        raise SystemExit(2) from None
+    except click.ClickException as error:
+        message = error.format_message()
+    except (click.Abort, KeyboardInterrupt):
+        raise SystemExit(130) from None
+    else:
+        return
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""What to run: from flags or a TOML file to a list of cells, each with a content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .cell import Cell, open_dataset
+from .contract import FusionDataset, UserError
+from .contract.config import SIZES
+from .contract.errors import near
+from .digest import HARNESS, code_digest
+from .loading import reduced
+from .recipes import Recipe, parse, under
+from .registry import datasets, methods
+from .seeds import stream
+from .settings import DataSettings, TrainingSettings
+
+PRESETS = Path(__file__).parent / "presets"
+SMALL_FRAMES = 64
+
+
+class Plan(BaseModel):
+    """Methods x datasets x seeds at one size, with settings by dotted path.
+
+    ``only:*`` stands for every single modality of each dataset, ``all`` for every method.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    methods: tuple[str, ...]
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    size: Literal["small", "paper"] = "small"
+    settings: dict[str, Any] = {}
+    baseline: str | None = None
+    metric: str = "macro_f1"
+    preset: str | None = None
+
+    @property
+    def hash(self) -> str:
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Return the fields of a named preset."""
+    known = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    if name not in known:
+        raise UserError(
+            f"unknown preset {name!r}{near(name, known) or ';'} expected one of {', '.join(known)}"
+        )
+    return {**read_toml(PRESETS / f"{name}.toml"), "preset": name}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the fields of a plan file; its table ``set`` becomes settings by dotted path."""
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"plan file {str(path)!r} does not exist; expected a TOML file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"plan file {str(path)!r} cannot be read: {error}") from error
+    fields["settings"] = dict(flatten(fields.pop("set", {})))
+    return fields
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def make_plan(*layers: Mapping[str, Any]) -> Plan:
+    """Merge layers of fields (preset, file, flags; the later ones win) into a checked plan.
+
+    Raises
+    ------
+    UserError
+        A field that a plan does not have, or a value that does not fit.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        settings = {**merged.get("settings", {}), **layer.get("settings", {})}
+        merged |= {**{k: v for k, v in layer.items() if v is not None}, "settings": settings}
+    merged["seeds"] = seed_list(merged.get("seeds", 1))
+    unknown = set(merged) - set(Plan.model_fields)
+    if unknown:
+        name = sorted(unknown)[0]
+        raise UserError(f"a plan has no field {name!r}{near(name, Plan.model_fields)}")
+    if merged.get("size", "small") not in SIZES:
+        raise UserError(f"unknown size {merged['size']!r}; expected one of {', '.join(SIZES)}")
+    try:
+        plan = Plan(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"plan: {where}={first.get('input')!r}: {first['msg']}") from error
+    for field in ("methods", "datasets", "seeds"):
+        if not getattr(plan, field):
+            raise UserError(f"the plan names no {field}; give --{field}, or see `bench list`")
+    return plan
+
+
+def seed_list(seeds: Any) -> tuple[int, ...]:
+    """Read ``20`` (0 to 19), ``5:10`` (5 to 9), ``0,3,7`` or a list."""
+    try:
+        if isinstance(seeds, int):
+            found = range(seeds)
+        elif isinstance(seeds, str) and ":" in seeds:
+            first, last = seeds.split(":")
+            found = range(int(first), int(last))
+        elif isinstance(seeds, str):
+            found = [int(s) for s in seeds.split(",") if s] if "," in seeds else range(int(seeds))
+        else:
+            found = [int(s) for s in seeds]
+    except (TypeError, ValueError):
+        raise UserError(
+            f"seeds={seeds!r}; expected a count, a range 5:10, or a list 0,3,7"
+        ) from None
+    if not found or min(found) < 0 or len(set(found)) != len(found):
+        raise UserError(f"seeds={seeds!r}; expected at least one seed, none negative, none twice")
+    return tuple(found)
+
+
+class Planned:
+    """A plan opened: its datasets read, its names checked, its cells listed.
+
+    Raises
+    ------
+    UserError
+        An unknown name or setting, data that cannot be read, or a method that cannot be built.
+    """
+
+    def __init__(self, plan: Plan, root: Path | None):
+        self.plan, self.root = plan, root
+        used: set[str] = set()
+        self.datasets: dict[str, FusionDataset] = {}
+        self.sources: dict[str, str] = {}
+        for source in plan.datasets:
+            opened = open_dataset(source, self.dataset_settings(source, used), root)
+            if opened.name in self.datasets:
+                raise UserError(f"dataset {opened.name!r} is named twice in the plan; name it once")
+            self.datasets[opened.name], self.sources[opened.name] = opened, source
+        self.cells = list(self.list_cells(used))
+        self.check_settings(used)
+        self.check_splits()
+
+    def dataset_settings(self, name: str, used: set[str]) -> dict[str, Any]:
+        """Return a dataset's settings: ``simulated.clips``, then ``simulated:synergy.clips``."""
+        settings = {}
+        for scope in dict.fromkeys((datasets[name.partition(":")[0]].name, name)):
+            settings |= self.take(scope, used)
+        return settings
+
+    def take(self, scope: str, used: set[str]) -> dict[str, Any]:
+        found = under(self.plan.settings, scope)
+        used |= {f"{scope}.{name}" for name in found}
+        return found
+
+    def list_cells(self, used: set[str]) -> Iterator[Cell]:
+        """Yield the cells, all methods of one seed before the next seed begins."""
+        plan = self.plan
+        shared = {d: self.shared(d, used) for d in self.datasets}
+        rows = {d: list(self.rows(d, shared[d][0], used)) for d in self.datasets}
+        for seed in plan.seeds:
+            for name, opened in self.datasets.items():
+                for fold in range(opened.folds):
+                    for method, config, training in rows[name]:
+                        yield Cell(
+                            method=method, config=config, dataset=name,
+                            dataset_config=self.dataset_settings(self.sources[name], used),
+                            fingerprint=shared[name][1], seed=seed, fold=fold,
+                            training=training, data=shared[name][0].model_dump(),
+                        )  # fmt: skip
+
+    def shared(self, dataset: str, used: set[str]) -> tuple[DataSettings, str]:
+        """Return a dataset's data settings (``data.x``, ``DATASET.data.x``) and fingerprint."""
+        given = {"max_frames": SMALL_FRAMES} if self.plan.size == "small" else {}
+        given |= self.take("data", used) | self.take(f"{dataset}.data", used)
+        return checked(DataSettings, given, "data"), self.datasets[dataset].fingerprint()
+
+    def rows(
+        self, dataset: str, data: DataSettings, used: set[str]
+    ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Yield the methods of a dataset, each with its whole configuration and training."""
+        task, _ = reduced(self.datasets[dataset].task, data)
+        for name in self.expand(self.datasets[dataset].task.names):
+            recipe = parse(name)
+            recipe.check(task, dataset)
+            config = recipe.resolve(self.plan.size, self.plan.settings)
+            used |= matched(recipe, self.plan.settings)
+            with torch.device("meta"):
+                recipe.build(task, config)
+            training = self.take("training", used) | self.take(f"{dataset}.training", used)
+            for scope in recipe.scopes:
+                training |= self.take(f"{scope}.training", used)
+            yield name, config, checked(TrainingSettings, training, "training").model_dump()
+
+    def expand(self, modalities: tuple[str, ...]) -> list[str]:
+        """Spell out ``all`` and ``only:*`` for a dataset's modalities, without doubles."""
+        names: list[str] = []
+        for name in self.plan.methods:
+            if name == "all":
+                for entry in methods:
+                    names.append(f"{entry.name}:*" if entry.argument else entry.name)
+            else:
+                names.append(name)
+        spelled = []
+        for name in names:
+            many = [name.replace(":*", f":{m}") for m in modalities] if ":*" in name else [name]
+            spelled += many
+        return list(dict.fromkeys(spelled))
+
+    def check_splits(self) -> None:
+        """Refuse a split that cannot be trained on before any cell is trained."""
+        for dataset in self.datasets.values():
+            for seed in self.plan.seeds:
+                for fold in range(dataset.folds):
+                    rng = np.random.default_rng(stream("split", seed=seed, fold=fold))
+                    dataset.split(rng, fold).check(dataset)
+
+    def check_settings(self, used: set[str]) -> None:
+        """Refuse a setting that reached nothing: a misspelt path must not be passed over."""
+        for path in self.plan.settings:
+            if path not in used:
+                hint = near(path, used) or ";"
+                raise UserError(
+                    f"setting {path!r} reaches nothing in this run{hint} expected a path"
+                    " such as training.epochs, METHOD.layers or DATASET.clips of a method or"
+                    " dataset that the run names"
+                )
+
+    def digests(self, cell: Cell) -> tuple[str, str]:
+        """Return the code digest of a cell, and of the part that all methods share."""
+        recipe = parse(cell.method)
+        classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
+        shared = (*HARNESS, type(self.datasets[cell.dataset]).__module__)
+        return code_digest((*shared, *(c.__module__ for c in classes))), code_digest(shared)
+
+
+def matched(recipe: Recipe, settings: Mapping[str, Any]) -> set[str]:
+    """Return the setting paths that reach a recipe (its resolution has checked their names)."""
+    scopes = {*recipe.scopes, *(s.name for s in recipe.strategies)}
+    outer = f"{recipe.entry.name}:{recipe.argument}" if recipe.argument else recipe.entry.name
+    for strategy in recipe.strategies:
+        outer = f"{outer}+{strategy.name}"
+        scopes.add(outer)
+    return {f"{scope}.{name}" for scope in scopes for name in under(settings, scope)}
+
+
+def checked(model: Any, fields: Mapping[str, Any], scope: str) -> Any:
+    """Build settings; a wrong one becomes one line for the user."""
+    unknown = set(fields) - set(model.model_fields)
+    if unknown:
+        name = sorted(unknown)[0]
+        known = ", ".join(model.model_fields)
+        raise UserError(
+            f"{scope} has no setting {name!r}{near(name, model.model_fields)} It has: {known}"
+        )
+    try:
+        return model(**{k: None if v == "none" else v for k, v in fields.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"{scope}.{where}={first.get('input')!r}: {first['msg']}") from error

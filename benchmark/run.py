@@ -1,0 +1,175 @@
+"""One run: a plan's missing cells through the executor into the store."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .cell import Cell
+from .contract import UserError
+from .executors import Done, Job, LocalExecutor, default_memory_limit
+from .plan import Plan, Planned
+from .progress import Progress
+from .provenance import git_state, machine, versions
+from .store import Store
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a plan is run; none of it changes a result, so none of it enters a cell's hash."""
+
+    workers: int | None = None
+    time_limit: float = 7200.0
+    memory_limit: int | None = None
+    keep_stale: bool = False
+    retry_failed: bool = False
+    part: tuple[int, int] = (1, 1)
+    plugins: tuple[str, ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The cells of a plan by what the store holds of them."""
+
+    missing: list[Cell]
+    stale: list[Cell]
+    failed: list[Cell]
+    done: list[Cell]
+
+
+def run(
+    plan: Plan | Planned,
+    out: Path | str,
+    root: Path | str | None = None,
+    options: Options = Options(),
+    progress: Progress | None = None,
+) -> Store:
+    """Run what a plan's store lacks and return the store.
+
+    Parameters
+    ----------
+    plan
+        What to run.
+    out
+        Folder of the store; a run that was stopped goes on in it.
+    root
+        Data root: one folder a corpus. Default: the environment's ``FUSEMARK_DATA``.
+
+    Raises
+    ------
+    UserError
+        A name, a setting or data that is wrong; nothing has been run then.
+    """
+    planned = plan if isinstance(plan, Planned) else Planned(plan, data_root(root))
+    store = Store(out).create()
+    found = survey(planned, store, options)
+    store.put_plan(describe(planned, options))
+    chosen = to_do(found, options)
+    progress = progress or Progress(quiet=True)
+    workers = options.workers or os.cpu_count() or 1
+    limit = options.memory_limit or default_memory_limit(workers)
+    executor = LocalExecutor(min(workers, max(len(chosen), 1)), options.time_limit)
+    wanted = jobs(chosen, planned, store, options, limit)
+    with progress.over(len(planned.cells), len(chosen), executor.workers):
+        for job, done in executor.run(wanted) if chosen else ():
+            record = make_record(job.cell, planned, done)
+            store.put(record, done.predictions)
+            progress.advance(record)
+    return store
+
+
+def data_root(given: Path | str | None) -> Path | None:
+    """Return the data root: as given, or the environment's FUSEMARK_DATA."""
+    named = given or os.environ.get("FUSEMARK_DATA")
+    if not named:
+        return None
+    root = Path(named).expanduser()
+    if not root.is_dir():
+        raise UserError(
+            f"data root {str(named)!r} is not a folder; expected one with a folder for each corpus "
+            f"(--data-root, or FUSEMARK_DATA)"
+        )
+    return root.resolve()
+
+
+def survey(planned: Planned, store: Store, options: Options) -> Found:
+    """Sort this part's cells by what the store holds of them."""
+    part, parts = options.part
+    found = Found([], [], [], [])
+    for cell in planned.cells[part - 1 :: parts]:
+        record = store.get(cell.id)
+        if record is None:
+            found.missing.append(cell)
+        elif record.get("code", {}).get("digest") != planned.digests(cell)[0]:
+            found.stale.append(cell)
+        elif record["status"] != "ok":
+            found.failed.append(cell)
+        else:
+            found.done.append(cell)
+    return found
+
+
+def to_do(found: Found, options: Options) -> list[Cell]:
+    """Return the cells to run, in the plan's order of kinds: missing, then stale, then failed."""
+    chosen = list(found.missing)
+    chosen += [] if options.keep_stale else found.stale
+    chosen += found.failed if options.retry_failed else []
+    return chosen
+
+
+def jobs(
+    cells: Iterable[Cell], planned: Planned, store: Store, options: Options, limit: int
+) -> Iterator[Job]:
+    """Yield the jobs, passing over what another run into the same store has meanwhile finished."""
+    before = {cell.id: store.get(cell.id) for cell in cells}
+    for cell in cells:
+        if before[cell.id] is None and store.get(cell.id) is not None:
+            continue
+        yield Job(cell, planned.sources[cell.dataset], planned.root, options.plugins, limit)
+
+
+def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
+    """Return the record of a finished cell."""
+    digest, harness = planned.digests(cell)
+    return {
+        "schema": SCHEMA,
+        "id": cell.id,
+        "cell": asdict(cell),
+        "size": planned.plan.size,
+        "status": done.status,
+        "error": None,
+        **done.result,
+        "versions": versions(),
+        "machine": {**machine(), "threads": 1},
+        "device": "cpu",
+        "execution": "worker process",
+        "git": git_state(),
+        "code": {"digest": digest, "harness": harness},
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def without_folders(command: str) -> str:
+    """Return a command with only the last part of each absolute path in it."""
+    return re.sub(r"(?<![\w./~$-])/(?:[^/\s:=,']+/)+", "", command)
+
+
+def describe(planned: Planned, options: Options) -> dict[str, Any]:
+    """Return what the store keeps of a plan."""
+    return {
+        **planned.plan.model_dump(),
+        "datasets": list(planned.datasets),
+        "hash": planned.plan.hash,
+        "command": without_folders(options.command),
+        "cells": [cell.id for cell in planned.cells],
+        "python": sys.version.split()[0],
+    }
