@@ -200,8 +200,9 @@ def check(
         state = Text(verdict.outcome, style=colours[verdict.outcome])
         table.add_row(state, Text(verdict.property), Text(verdict.evidence))
     Console().print(table)
-    failed = sum(v.outcome == "failed" for v in verdicts)
-    Console().print(f"{method}: {len(verdicts) - failed} of {len(verdicts)} properties hold")
+    count = {o: sum(v.outcome == o for v in verdicts) for o in ("ok", "failed", "skipped")}
+    failed = count["failed"]
+    Console().print(f"{method}: {count['ok']} hold, {failed} fail, {count['skipped']} do not apply")
     if failed:
         raise SystemExit(1)
 

@@ -117,20 +117,23 @@ def parse(name: str) -> Recipe:
     UserError
         An unknown method or strategy, or an argument that is missing or too much.
     """
-    text = name.strip()
+    text, around = name.strip(), []
     while match := re.fullmatch(r"([\w-]+)\((.+)\)", text):
-        text = f"{match[2]}+{match[1]}"
+        text, around = match[2], [match[1], *around]
+    text = "+".join([text, *around])
     base, *wraps = text.split("+")
+    if len(set(wraps)) < len(wraps):
+        raise UserError(f"method {name!r} wraps with a strategy twice; name each once")
     if base in strategies and base not in methods:
         entry = strategies[base]
         inner = parse(entry.default)
         chain = (*inner.strategies, entry, *(strategies[w] for w in wraps))
         return Recipe(text, inner.entry, inner.argument, chain)
-    base, _, argument = base.partition(":")
+    base, colon, argument = base.partition(":")
     entry = methods[base]
     if entry.argument and not argument:
         raise UserError(f"method {base!r} needs its {entry.argument}: '{base}:<{entry.argument}>'")
-    if argument and not entry.argument:
+    if colon and not entry.argument:
         raise UserError(f"method {base!r} takes nothing after a colon; got {argument!r}")
     return Recipe(text, entry, argument or None, tuple(strategies[w] for w in wraps))
 

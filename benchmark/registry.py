@@ -74,8 +74,9 @@ class DatasetEntry:
 class Registry(Generic[T]):
     """Entries by name; a name taken twice raises, an unknown one lists what lies near."""
 
-    def __init__(self, kind: str, package: str, group: str):
-        self.kind, self.package, self.group = kind, package, group
+    def __init__(self, kind: str, plural: str, package: str):
+        self.kind, self.plural = kind, plural
+        self.package = self.group = package
         self._entries: dict[str, T] = {}
         self._loaded = False
 
@@ -92,7 +93,14 @@ class Registry(Generic[T]):
         """Import the package's own files and the entry points of installed packages, once."""
         if self._loaded:
             return
-        self._loaded = True
+        self._loaded = True  # at once: what is imported below may look a name up
+        try:
+            self._load()
+        except BaseException:
+            self._loaded = False
+            raise
+
+    def _load(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             if not module.ispkg:
@@ -111,7 +119,7 @@ class Registry(Generic[T]):
         if name not in self._entries:
             raise UserError(
                 f"unknown {self.kind} {name!r}{near(name, self._entries) or '.'} "
-                f"`bench list {self.kind}s` shows all {len(self._entries)}"
+                f"`bench list {self.plural}` shows all {len(self._entries)}"
             )
         return self._entries[name]
 
@@ -129,9 +137,9 @@ class Registry(Generic[T]):
         return list(self._entries)
 
 
-methods: Registry[MethodEntry] = Registry("method", "fusemark.methods", "fusemark.methods")
-strategies: Registry[StrategyEntry] = Registry("strategy", "fusemark.methods", "fusemark.methods")
-datasets: Registry[DatasetEntry] = Registry("dataset", "fusemark.datasets", "fusemark.datasets")
+methods: Registry[MethodEntry] = Registry("method", "methods", "fusemark.methods")
+strategies: Registry[StrategyEntry] = Registry("strategy", "strategies", "fusemark.methods")
+datasets: Registry[DatasetEntry] = Registry("dataset", "datasets", "fusemark.datasets")
 
 any_number = (1, None)
 two_or_more = (2, None)
@@ -263,7 +271,7 @@ def load_plugin(path: str | Path) -> str:
     except UserError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(
             f"plugin {str(path)!r} raised {type(error).__name__} on import: {error}; "

@@ -168,6 +168,7 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
     return {
         **planned.plan.model_dump(),
         "datasets": list(planned.datasets),
+        "methods": list(dict.fromkeys(cell.method for cell in planned.cells)),
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
         "cells": [cell.id for cell in planned.cells],
