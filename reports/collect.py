@@ -1,0 +1,240 @@
+"""From a store to frozen tables: everything that a page shows, and no word about how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..benchmark.contract.errors import UserError
+from ..benchmark.store import Store
+from .cells import Cell
+from .comparisons import Comparison, against_baseline, fusion_against_single, holds_for
+from .details import (
+    Absence,
+    Confusion,
+    Curve,
+    PerClass,
+    absences,
+    confusions,
+    curve,
+    per_class,
+)
+from .formatting import clean
+from .gaps import Gaps, gaps
+from .grouping import Group, Row, grouped
+from .metrics import LEVELLED, Metric, columns
+from .outcomes import Outcome, outcomes
+from .provenance import Provenance, provenance
+from .standings import Estimate, Standing, over, ranked, standing
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a table's test parts are made, and from what.
+
+    ``train``, ``valid``, ``test`` are the least and greatest number of examples of a cell.
+    """
+
+    text: str
+    design: str
+    folds: int
+    leaks: bool
+    test_groups: int
+    train: tuple[int, int]
+    valid: tuple[int, int]
+    test: tuple[int, int]
+
+    @property
+    def holds_for(self) -> str:
+        return holds_for(self.design, self.test_groups)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that is reported of one dataset at one size.
+
+    Attributes
+    ----------
+    anchor
+        Prefix of the ids of its parts on a page.
+    metrics
+        The primary one first.
+    levelled
+        The metric that ``chance`` and ``ceiling`` speak about.
+    chance, ceiling
+        Level of a constant answer; accuracy of the oracle of all modalities, measured.
+    ceiling_exact
+        The same in closed form; nan where nobody knows it.
+    harnesses
+        Digests of the code that all methods share; one, unless code was mixed.
+    """
+
+    anchor: str
+    title: str
+    dataset: str
+    size: str
+    kind: str
+    metrics: tuple[Metric, ...]
+    levelled: Metric
+    standings: tuple[Standing, ...]
+    baseline: str | None
+    comparisons: tuple[Comparison, ...]
+    single: Comparison | None
+    protocol: Protocol | None
+    chance: Estimate
+    ceiling: float
+    ceiling_exact: float
+    classes: PerClass | None
+    confusions: tuple[Confusion, ...]
+    absences: tuple[Absence, ...]
+    curves: tuple[Curve, ...]
+    score: str
+    trained_apart: str
+    asked_metric: str
+    harnesses: tuple[str, ...]
+
+    @property
+    def primary(self) -> Metric:
+        return self.metrics[0]
+
+    @property
+    def measured(self) -> tuple[Standing, ...]:
+        """Methods with at least one seed done."""
+        return tuple(row for row in self.standings if row.done)
+
+    @property
+    def has_ceiling(self) -> bool:
+        return math.isfinite(self.ceiling)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Least and greatest number of seeds done, of the methods that have any."""
+        done = [row.done for row in self.measured] or [0]
+        return min(done), max(done)
+
+    @property
+    def mixed_methods(self) -> tuple[str, ...]:
+        return tuple(row.label for row in self.standings if row.mixed_code)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole store: its tables, what is missing, and where it came from."""
+
+    tables: tuple[Table, ...]
+    gaps: Gaps
+    provenance: Provenance
+    cells: int
+    done: int
+    baseline: str | None
+
+
+def collect(store_path: Path) -> Report:
+    """Read a store.
+
+    Raises
+    ------
+    UserError
+        No such folder of results.
+    """
+    store = Store(store_path)
+    plan = store.plan()
+    if not store.path.is_dir() or (plan is None and not store.cells.is_dir()):
+        raise UserError(
+            f"{str(store_path)!r} holds no results; expected a folder that `bench run` made"
+        )
+    records = store.records()
+    cells = [Cell(r) for r in records if r["cell"]["kind"] == "quality"]
+    others = [r["id"] for r in records if r["cell"]["kind"] != "quality"]
+    groups = grouped(cells, plan)
+    return Report(
+        tables=tuple(table(i, group, plan, store) for i, group in enumerate(groups, start=1)),
+        gaps=gaps(cells, plan, others),
+        provenance=provenance(cells, plan),
+        cells=len(cells),
+        done=sum(cell.ok for cell in cells),
+        baseline=(plan or {}).get("baseline"),
+    )
+
+
+def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store) -> Table:
+    """Build one dataset's part of the report."""
+    plan = plan or {}
+    ended = [cell for cell in group.cells if cell.ok]
+    kind = ended[0].record["kind"] if ended else "classification"
+    metrics = columns(kind, plan.get("metric"))
+    folds = max(cell.folds for cell in group.cells)
+    base = baseline_row(group, plan.get("baseline"))
+    rows = []
+    for row in group.rows:
+        done, unreadable = outcomes(row.cells, folds, store)
+        shown = (*metrics, LEVELLED[kind])
+        rows.append(standing(row, done, unreadable, shown, plan.get("seeds", []), row is base))
+    standings = ranked(rows, metrics[0])
+    measured = [outcome for row in standings for outcome in row.outcomes]
+    baseline = next((row for row in standings if row.baseline), None)
+    classes = tuple(clean(name) for name in ended[0].record["outputs"]) if ended else ()
+    by_label = {row.label: row for row in group.rows}
+    curves = (curve(s.label, s.baseline, by_label[s.label].cells) for s in standings)
+    levelled = LEVELLED[kind]
+    return Table(
+        anchor=f"d{index}",
+        title=group.title,
+        dataset=clean(group.dataset),
+        size=group.size,
+        kind=kind,
+        metrics=metrics,
+        levelled=levelled,
+        standings=standings,
+        baseline=baseline.label if baseline else None,
+        comparisons=against_baseline(standings, baseline, metrics[0]),
+        single=fusion_against_single(standings, metrics[0]),
+        protocol=protocol(ended, folds) if ended else None,
+        chance=chance(measured, "chance" if kind == "classification" else "chance_mae"),
+        ceiling=over(measured, lambda o: o.all).mean,
+        ceiling_exact=over(measured, lambda o: o.all_exact).mean,
+        classes=per_class(standings, classes),
+        confusions=confusions(standings, classes),
+        absences=absences(standings, levelled.key),
+        curves=tuple(c for c in curves if c is not None),
+        score=next((c.record["history"].get("score", "") for c in ended), ""),
+        trained_apart=group.trained_apart,
+        asked_metric=clean(plan.get("metric") or metrics[0].key),
+        harnesses=tuple(sorted({clean(c.record["code"]["harness"]) for c in ended})),
+    )
+
+
+def baseline_row(group: Group, name: str | None) -> Row | None:
+    """Return the baseline's row; of several configurations the planned one, then the fullest."""
+    rows = [row for row in group.rows if row.method == name]
+    return max(rows, key=lambda row: (row.planned, len(row.cells))) if rows else None
+
+
+def chance(measured: Sequence[Outcome], key: str) -> Estimate:
+    """Average the level of a constant answer over seeds: it is the same for every method."""
+    by_seed = {outcome.seed: outcome for outcome in measured}
+    return over(list(by_seed.values()), lambda o: o.metrics.get(key, math.nan))
+
+
+def protocol(ended: Sequence[Cell], folds: int) -> Protocol:
+    """Read the protocol from the cells that ended well."""
+    protocols = [cell.record["protocol"] for cell in ended]
+    counts = [cell.record["counts"] for cell in ended]
+
+    def extent(part: str) -> tuple[int, int]:
+        return min(c[part] for c in counts), max(c[part] for c in counts)
+
+    designs = {p["design"] for p in protocols}
+    return Protocol(
+        text=clean("; ".join(dict.fromkeys(p["text"] for p in protocols))),
+        design=designs.pop() if len(designs) == 1 else "re-drawn",
+        folds=folds,
+        leaks=any(p["leaks"] for p in protocols),
+        test_groups=len({g for p in protocols for g in p["test_groups"]}),
+        train=extent("train"),
+        valid=extent("valid"),
+        test=extent("test"),
+    )

@@ -1,0 +1,39 @@
+"""The leaderboard of every table as one CSV file, in full precision."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+from .collect import Report
+from .metrics import COLUMNS, MICRO
+
+HEAD = ("dataset", "size", "method", "baseline", "seeds_done", "seeds_asked", "parameters")
+SPREAD = ("mean", "sd", "low", "high")
+
+
+def leaderboard(report: Report) -> str:
+    """Return one row for each method of each table; what is not known is empty."""
+    keys = [m.key for m in (*COLUMNS["classification"], *MICRO, *COLUMNS["regression"])]
+    shown = [k for k in keys if any(k in r.estimates for t in report.tables for r in t.standings)]
+    shares = ("share_own_ceiling", "share_full_ceiling")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow((*HEAD, *(f"{key}_{part}" for key in shown for part in SPREAD), *shares))
+    for table in report.tables:
+        for row in table.standings:
+            known = (table.title, table.size, row.label, int(row.baseline), row.done, row.asked)
+            figures = []
+            for key in shown:
+                estimate = row.estimates.get(key)
+                for part in SPREAD:
+                    figures.append(
+                        math.nan if estimate is None else getattr(estimate.interval, part)
+                    )
+            figures += [row.share_own, row.share_all]
+            parameters = "" if row.parameters is None else row.parameters
+            writer.writerow(
+                (*known, parameters, *(repr(f) if math.isfinite(f) else "" for f in figures))
+            )
+    return file.getvalue()

@@ -1,0 +1,89 @@
+"""A matplotlib figure as SVG text: equal bytes from equal data, and fit to stand in a page."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from .palette import INK, LINE, MUTED, PAPER, themed
+
+STYLE: dict[Any, Any] = {
+    # Text stays text: it is read aloud, selected, and set in the page's own font.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fusemark",
+    "text.parse_math": False,  # a name may hold dollar signs
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.5,
+    "axes.edgecolor": MUTED.light,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK.light,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": PAPER.light,
+    "grid.color": LINE.light,
+    "grid.linewidth": 0.6,
+    "text.color": INK.light,
+    "xtick.color": MUTED.light,
+    "ytick.color": MUTED.light,
+    "xtick.labelcolor": INK.light,
+    "ytick.labelcolor": INK.light,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "path.simplify": True,
+}
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style, whatever the user's own matplotlib settings are."""
+    with warnings.catch_warnings(), mpl.rc_context():
+        # A name in a script that the measuring font lacks is still set by the reader's fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def rendered(figure: Figure, description: str) -> str:
+    """Return a figure as an SVG document of its own, with its description for screen readers.
+
+    Must be called inside :func:`style`.
+    """
+    file = io.StringIO()
+    FigureCanvasSVG(figure)
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    figure.savefig(file, format="svg", metadata=nothing)
+    text = file.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s*<g id="(?:figure|axes|patch|text|line2d|matplotlib\.axis|xtick|ytick)_\d+"',
+                  "\n<g", text)  # fmt: skip
+    text = re.sub(r"font(-family)?: ([^;\"]*?)('DejaVu Sans'[^;\"]*)", rf"font\1: \2{FONTS}", text)
+    label = f'<svg role="img" aria-label={quoteattr(description)} '
+    return text.replace("<svg ", label, 1)
+
+
+def inline(svg: str, prefix: str) -> str:
+    """Return the part of an SVG document that stands in a page.
+
+    Colours become the page's variables. Ids get a prefix, so that two figures share none.
+    """
+    body = svg[svg.index("<svg ") :]
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
+    body = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", body)
+    return themed(body)

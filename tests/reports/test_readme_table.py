@@ -1,0 +1,49 @@
+"""The tables of a README agree with the records, or the check says so."""
+
+import pytest
+from fusemark.benchmark.contract.errors import UserError
+from fusemark.reports.readme_table import main, updated
+
+from .stores import HOSTILE, Spec, write_store
+
+BLOCK = "before\n\n<!-- table: results/{} -->\nstale\n<!-- /table -->\n\nafter\n"
+
+
+@pytest.fixture
+def readme(tmp_path):
+    write_store(tmp_path / "results" / "a")
+    write_store(tmp_path / "results" / "b", Spec(methods={HOSTILE: 1.0, "late-concat": 0.5}))
+    path = tmp_path / "README.md"
+    path.write_text(BLOCK.format("a") + BLOCK.format("b"))
+    return path
+
+
+def test_check_then_write_then_check(readme, capsys):
+    assert main([str(readme), "--check"]) == 1
+    assert "stale" in readme.read_text()
+    assert main([str(readme)]) == 0
+    assert main([str(readme), "--check"]) == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text.count("before") == text.count("after") == 2
+    assert "stale" not in text
+    assert updated(text, readme.parent) == text
+
+
+def test_block_has_the_short_leaderboard_and_its_tests(readme):
+    text = updated(readme.read_text(), readme.parent)
+    first = text[: text.index("<!-- /table -->")]
+    assert "size small; mean ± standard deviation over 5 seeds, and the 95 % t interval" in first
+    assert "| method | macro F1 | accuracy | parameters | seeds |" in first
+    assert "`ladder` against the baseline `late-concat`: separated; better in the mean by" in first
+    assert "`ladder` against the best single modality, `only:visual`" in first
+    assert HOSTILE not in text
+
+
+def test_an_open_block_or_a_missing_store_is_one_line(readme, tmp_path, capsys):
+    with pytest.raises(UserError, match="'x' is not closed"):
+        updated("<!-- table: x -->\n", tmp_path)
+    with pytest.raises(UserError, match="'x' is not closed"):
+        updated("<!-- table: x -->\n<!-- table: y -->\n<!-- /table -->", tmp_path)
+    readme.write_text(BLOCK.format("nowhere"))
+    assert main([str(readme)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
