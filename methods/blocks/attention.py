@@ -34,6 +34,7 @@ class Attention(nn.Module):
         if width % heads:
             raise ValueError(f"width {width} is not divisible by heads {heads}")
         self.heads, self.dropout = heads, dropout
+        self.drop = Dropout(dropout)
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         nn.init.xavier_uniform_(self.project.weight)
@@ -52,17 +53,30 @@ class Attention(nn.Module):
             weight, bias = self.project.weight, self.project.bias
             q = functional.linear(query, weight[:width], bias[:width])
             k, v = functional.linear(memory, weight[width:], bias[width:]).chunk(2, dim=-1)
-        allowed = None if mask is None else (mask[:, None, None] if mask.ndim == 2 else mask[:, None])
+        allowed = (
+            None if mask is None else (mask[:, None, None] if mask.ndim == 2 else mask[:, None])
+        )
         if causal:
             steps = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool, device=q.device)
-            # Fairseq's future mask: a query sees keys up to its own index, shifted for unequal lengths.
+            # A query sees keys up to its own index, shifted where the padded lengths differ: for
+            # unequal lengths give a mask (B, Q, K) of the examples' own instead.
             past = steps.tril(abs(k.shape[1] - q.shape[1]))
             allowed = past if allowed is None else allowed & past
-        mixed = functional.scaled_dot_product_attention(
-            self.split(q), self.split(k), self.split(v), attn_mask=allowed,
-            dropout_p=self.dropout if self.training else 0.0,
-        )  # fmt: skip
+        mixed = self.mix(self.split(q), self.split(k), self.split(v), allowed)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def mix(self, q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None) -> Tensor:
+        """Scaled dot-product attention of (B, heads, T, size) where ``allowed``."""
+        rate = self.dropout if self.training else 0.0
+        if rate == 0.0 or q.device.type != "cpu":
+            return functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=allowed, dropout_p=rate
+            )
+        # On CPU the fused call draws float masks, and takes half as long again as this.
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -math.inf)
+        return self.drop(scores.softmax(-1)) @ v
 
     def split(self, x: Tensor) -> Tensor:
         """(B, T, d) -> (B, heads, T, d / heads)."""
@@ -144,7 +158,9 @@ class Encoder(nn.Module):
         x = x * math.sqrt(x.shape[-1]) if self.scaled else x
         return self.dropout(x + sinusoids(x) if self.positions else x)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Encode x (B, T, d); mask is that of memory, or of x where there is no memory."""
         x = self.embed(x)
         memory = None if memory is None else self.embed(memory)
@@ -157,8 +173,9 @@ def sinusoids(x: Tensor) -> Tensor:
     """Sinusoidal positions (T, d) for a sequence (B, T, d); any width, odd ones padded by zero."""
     steps, width = x.shape[1], x.shape[2]
     half = width // 2
-    rate = torch.arange(half, device=x.device, dtype=torch.float32)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    rate = torch.arange(half, device=x.device, dtype=dtype)
     rate = torch.exp(rate * (-math.log(10_000.0) / max(half - 1, 1)))
-    angle = torch.arange(steps, device=x.device, dtype=torch.float32)[:, None] * rate
+    angle = torch.arange(steps, device=x.device, dtype=dtype)[:, None] * rate
     table = torch.cat([angle.sin(), angle.cos()], dim=1)
     return functional.pad(table, (0, width - 2 * half)).to(x.dtype)
