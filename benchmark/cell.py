@@ -77,7 +77,7 @@ def run_quality(
     axes = {"seed": cell.seed, "fold": cell.fold}
     split = dataset.split(np.random.default_rng(stream("split", **axes)), cell.fold)
     split.check(dataset)
-    task, _ = reduced(dataset.task, data)
+    task = reduced(dataset.task, data)
     train, valid = load(dataset, split.train, data), load(dataset, split.valid, data)
     scaler = Scaler.fit(train) if data.normalise else None
     if scaler:

@@ -49,7 +49,7 @@ def one(planned: Planned, cell: Cell, count: int) -> Estimate:
     rng = np.random.default_rng(stream("split", seed=cell.seed, fold=cell.fold))
     split = dataset.split(rng, cell.fold)
     part = load(dataset, split.train[: settings.batch], data)
-    task, _ = reduced(dataset.task, data)
+    task = reduced(dataset.task, data)
     model = parse(cell.method).build(task, cell.config)
     steps = Steps(model, replace_batch(settings, len(part)), seed=cell.seed, fold=0, epochs=2)
     steps.epoch(part, 1)

@@ -120,27 +120,23 @@ class Scaler:
         return part
 
 
-def reduced(task: Task, settings: DataSettings) -> tuple[Task, dict[str, int]]:
-    """Return the task after averaging of frames, and by modality how many are averaged."""
-    factors, modalities = {}, {}
+def reduced(task: Task, settings: DataSettings) -> Task:
+    """Return the task as the averaging of frames leaves it; an averaged modality has no rate."""
+    modalities = {}
     for name, modality in task.modalities.items():
-        longest = settings.max_frames or modality.max_length
-        factor = max(1, math.ceil(modality.max_length / longest))
-        factors[name] = factor
-        modalities[name] = Modality(
-            modality.shape,
-            math.ceil(modality.max_length / factor),
-            modality.rate / factor if modality.rate else None,
-        )
-    return replace(task, modalities=modalities), factors
+        longest = settings.max_frames
+        if longest is not None and modality.max_length > longest:
+            modality = Modality(modality.shape, longest)
+        modalities[name] = modality
+    return replace(task, modalities=modalities)
 
 
-def average(values: np.ndarray, factor: int) -> np.ndarray:
-    """Average every ``factor`` consecutive frames; the last group may hold fewer."""
-    if factor == 1:
+def average(values: np.ndarray, longest: int | None) -> np.ndarray:
+    """Average a longer sequence down to ``longest`` frames, each the mean of its share of steps."""
+    if longest is None or len(values) <= longest:
         return values
-    starts = np.arange(0, len(values), factor)
-    counts = np.diff(np.append(starts, len(values)))
+    edges = np.arange(longest + 1) * len(values) // longest
+    starts, counts = edges[:-1], np.diff(edges)
     total = np.add.reduceat(values, starts, axis=0, dtype=np.float32)
     return total / counts.reshape((-1,) + (1,) * (values.ndim - 1)).astype(np.float32)
 
@@ -153,7 +149,7 @@ def load(dataset: FusionDataset, positions: np.ndarray, settings: DataSettings) 
     UserError
         An example whose values do not fit the task; the message names it.
     """
-    task, (_, factors) = dataset.task, reduced(dataset.task, settings)
+    task = dataset.task
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in task.names}
     present: dict[str, list[bool]] = {name: [] for name in task.names}
     for position, example in zip(positions, dataset.examples(positions), strict=True):
@@ -168,7 +164,7 @@ def load(dataset: FusionDataset, positions: np.ndarray, settings: DataSettings) 
                     f"{dataset.name}: example {dataset.ids[position]!r} has {name} of shape "
                     f"{values.shape}; expected 1 to {modality.max_length} steps of {modality.shape}"
                 )
-            pieces[name].append(average(values, factors[name]))
+            pieces[name].append(average(values, settings.max_frames))
     _, groups = np.unique(np.asarray(dataset.groups), return_inverse=True)
     packed = {
         name: Packed(

@@ -194,7 +194,7 @@ class Planned:
         self, dataset: str, data: DataSettings, used: set[str]
     ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
         """Yield the methods of a dataset, each with its whole configuration and training."""
-        task, _ = reduced(self.datasets[dataset].task, data)
+        task = reduced(self.datasets[dataset].task, data)
         for name in self.expand(self.datasets[dataset].task.names):
             recipe = parse(name)
             recipe.check(task, dataset)
@@ -202,7 +202,8 @@ class Planned:
             used |= matched(recipe, self.plan.settings)
             with torch.device("meta"):
                 recipe.build(task, config)
-            training = self.take("training", used) | self.take(f"{dataset}.training", used)
+            training = dict(self.datasets[dataset].training)
+            training |= self.take("training", used) | self.take(f"{dataset}.training", used)
             for scope in recipe.scopes:
                 training |= self.take(f"{scope}.training", used)
             yield name, config, checked(TrainingSettings, training, "training").model_dump()

@@ -18,6 +18,9 @@ from .contract.errors import near
 
 Mark = Literal["published", "reference", "reconstruction"]
 T = TypeVar("T")
+M = TypeVar("M", bound=type[FusionMethod])
+S = TypeVar("S", bound=type[TrainingStrategy])
+D = TypeVar("D", bound=type[FusionDataset])
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def method(
     missing: Literal["zeros", "mask"] = "zeros",
     cost: str = "",
     argument: str | None = None,
-) -> Callable[[type[FusionMethod]], type[FusionMethod]]:
+) -> Callable[[M], M]:
     """Register a fusion method under a name.
 
     Parameters
@@ -176,7 +179,7 @@ def method(
         The setting that the part after a colon fills: ``only:audio``.
     """
 
-    def register(cls: type[FusionMethod]) -> type[FusionMethod]:
+    def register(cls: M) -> M:
         entry = MethodEntry(name, cls, paper, mark, modalities, missing, cost, argument)
         check(cls, FusionMethod, name)
         methods.add(name, entry)
@@ -195,12 +198,10 @@ def ablation(name: str, *, of: str, **fixed: Any) -> None:
     methods.add(name, entry)
 
 
-def strategy(
-    name: str, *, paper: str, default: str, mark: Mark = "published"
-) -> Callable[[type[TrainingStrategy]], type[TrainingStrategy]]:
+def strategy(name: str, *, paper: str, default: str, mark: Mark = "published") -> Callable[[S], S]:
     """Register a training strategy: ``method+name``; alone it wraps the method ``default``."""
 
-    def register(cls: type[TrainingStrategy]) -> type[TrainingStrategy]:
+    def register(cls: S) -> S:
         check(cls, TrainingStrategy, name)
         strategies.add(name, StrategyEntry(name, cls, paper, mark, default))
         return cls
@@ -215,7 +216,7 @@ def dataset(
     argument: str | None = None,
     choices: tuple[str, ...] = (),
     local: bool = False,
-) -> Callable[[type[FusionDataset]], type[FusionDataset]]:
+) -> Callable[[D], D]:
     """Register a dataset.
 
     Parameters
@@ -228,7 +229,7 @@ def dataset(
         The argument is a path of this machine: of it, records keep the file's name alone.
     """
 
-    def register(cls: type[FusionDataset]) -> type[FusionDataset]:
+    def register(cls: D) -> D:
         check(cls, FusionDataset, name)
         datasets.add(name, DatasetEntry(name, cls, source, argument, choices, local))
         return cls

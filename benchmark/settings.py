@@ -16,7 +16,7 @@ class DataSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_frames: Positive | None = None
-    """Frames of a modality are averaged in groups of ceil(longest / max_frames)."""
+    """Longer sequences of a modality are averaged down to so many equal shares of their time."""
     normalise: bool = True
     """Standardise each feature by its mean and deviation over the training part's frames."""
     labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -29,18 +29,18 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     optimiser: Literal["adam", "adamw"] = "adam"
-    lr: Rate = 1e-3
+    lr: Rate = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     batch: Positive = 32
     epochs: Positive = 60
-    schedule: Literal["plateau", "warmup", "constant"] = "plateau"
+    schedule: Literal["plateau", "warmup", "constant"] = "warmup"
     """``plateau``: x ``plateau_factor`` after ``plateau_patience`` epochs without a better score;
     ``warmup``: linear over the first tenth of all steps, then cosine to zero."""
     plateau_patience: Positive = 5
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.3
     clip: Rate | None = 1.0
     """Greatest norm of the whole gradient."""
-    patience: Positive | None = 15
+    patience: Positive | None = 20
     """Stop after so many epochs without a better validation score."""
     refit: bool = False
     """Train again on training plus validation for the number of epochs that validation chose."""

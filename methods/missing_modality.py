@@ -12,17 +12,17 @@ from ..benchmark.registry import strategy
 
 
 @strategy("missing-modality", paper="Parthasarathy and Sundaram, ICMI 2020 Companion",
-          default="late-concat", mark="reconstruction")  # fmt: skip
+          default="early-concat", mark="reconstruction")  # fmt: skip
 class MissingModality(TrainingStrategy):
     """Ablates the visual input of training batches, whole clips or single frames at random.
 
     Clip level: with probability ``rate`` an example loses the modality. Frame level: each step is
     zeroed with probability ``rate``, for itself. (P) Both levels, of the *visual* input, while
     training; evaluation is untouched. (C) The rate, independent draws for each modality that is
-    named, and the default model: the paper's is a transformer, which ``late-concat`` is too. A
-    modality ablated at clip level is marked absent, so that a method which leaves absent ones out
-    of its mean does so here; at frame level its steps are zero and valid. Where several are named,
-    an example may lose them all.
+    named, and the default model: the paper's is an audiovisual transformer, which ``early-concat``
+    is too. A modality ablated at clip level is marked absent, so that a method which leaves absent
+    ones out of its mean does so here; at frame level its steps are zero and valid. Where several
+    are named, an example may lose them all.
 
     Raises
     ------

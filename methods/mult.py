@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,14 +42,17 @@ class MulT(FusionMethod):
     d = 30, D = 5 and kernel 1 the reference has 1,073,731 parameters for widths 300, 74 and 35 and
     one output. Nothing attends from a modality to itself before the encoders Self.
 
-    The defaults are the paper's for CMU-MOSI and IEMOCAP (P; its kernels of 1 to 5 differ by
-    modality, here it is 1 for all), the rates of dropout the reference's (R).
+    Width, layers and heads are the paper's for CMU-MOSI and IEMOCAP (P), kernel 1 and the rates of
+    dropout the reference's (R); size ``small`` drops neither attention nor embeddings (C).
 
-    Ours (C): one rate of attention dropout for all modalities, where the reference has it where
-    text is the source and in the encoders Self, and none elsewhere; a convolution wider than one
-    step pads with zeros at both ends, so that every length is kept and T = 1 works; with one
-    modality, Self encodes the projected sequence; image frames pass a small convolutional network
-    first. The reference's dropout on the raw text, before its projection, is left out.
+    Ours (C): the convolution's weights are drawn sqrt(d) smaller than torch's default, which makes
+    up for the factor sqrt(d): without that a standardised input drowns its positions (.53 of
+    subjects left out of UTD-MHAD are right, .68 with it, at size ``small``). One rate of attention
+    dropout for all modalities, where the reference has one where text is the source and in the
+    encoders Self, and none elsewhere. A convolution wider than one step pads with zeros at both
+    ends, so that every length is kept and T = 1 works; with one modality, Self encodes the
+    projected sequence; image frames pass a small convolutional network first. The reference's dropout on the
+    raw text, before its projection, is left out.
 
     Not repeated from the reference: attention to padding and a readout at the last step whether
     padded or not, positions that skip every step whose first feature is exactly zero, and a causal
@@ -90,6 +94,9 @@ class MulT(FusionMethod):
                     raise ValueError(f"{name} {getattr(self, name)} is not positive")
             if self.kernel % 2 == 0:
                 raise ValueError(f"kernel {self.kernel} is even; an odd one keeps steps in place")
+
+    # With a third of the reference's data a person, dropping embeddings costs .08 on UTD-MHAD.
+    small: ClassVar[Mapping[str, Any]] = {"attention_dropout": 0.0, "embedding_dropout": 0.0}
 
     def __init__(self, task: Task, config: Config):
         super().__init__(task, config)
@@ -168,6 +175,10 @@ class Convolution(nn.Module):
         self.frames = None if vectors else Projection(modality, width)
         channels = modality.width if vectors else width
         self.convolution = nn.Conv1d(channels, width, kernel, padding=kernel // 2, bias=False)
+        with torch.no_grad():
+            # The encoders multiply by sqrt(d), meant for embeddings drawn that much smaller:
+            # otherwise a standardised input drowns its positions.
+            self.convolution.weight.div_(math.sqrt(width))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, *shape), zeros in the padding, and its mask (B, T) -> (B, T, d)."""

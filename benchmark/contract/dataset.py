@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,6 +72,9 @@ class FusionDataset(ABC):
         One phrase for the report: how the parts are made.
     leaks
         Whether speakers stand on both sides of the split; flagged in every report.
+    training
+        Training settings that the protocol calls for, unless the run sets them: ``refit`` where
+        few speakers train and every one counts.
     """
 
     Config: ClassVar[type] = NoSettings
@@ -83,6 +87,7 @@ class FusionDataset(ABC):
     design: str = "crossed"
     protocol: str = ""
     leaks: bool = False
+    training: Mapping[str, Any] = MappingProxyType({})
     needs_root: ClassVar[bool] = True
 
     def __init__(self, config: Any, root: Path | None = None):

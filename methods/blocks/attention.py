@@ -73,9 +73,12 @@ class Attention(nn.Module):
                 q, k, v, attn_mask=allowed, dropout_p=rate
             )
         # On CPU the fused call draws float masks, and takes half as long again as this.
-        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        scores = q / math.sqrt(q.shape[-1]) @ k.transpose(-1, -2)
         if allowed is not None:
-            scores = scores.masked_fill(~allowed, -math.inf)
+            # Added, not filled in: the gradient then passes without another sweep.
+            scores = scores + torch.zeros_like(allowed, dtype=q.dtype).masked_fill(
+                ~allowed, -math.inf
+            )
         return self.drop(scores.softmax(-1)) @ v
 
     def split(self, x: Tensor) -> Tensor:

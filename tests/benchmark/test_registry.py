@@ -125,7 +125,7 @@ def test_an_ablation_shares_its_parents_class_and_fixes_settings():
 
 
 def test_a_registry_of_its_own_keeps_the_order_of_registration():
-    own = Registry("thing", "fusemark.methods", "no.such.group")
+    own = Registry("thing", "things", "fusemark.methods")
     for name in ("b", "a", "c"):
         own.add(name, name)
     assert own.names() == ["b", "a", "c"]

@@ -54,7 +54,7 @@ def root(data_root):
 @pytest.fixture(scope="module")
 def corpus(root):
     """Return the dataset without centring, and all its examples."""
-    dataset = build(root, centre=False)
+    dataset = build(root, centre="none")
     return dataset, list(dataset.examples(np.arange(len(dataset))))
 
 
@@ -137,8 +137,9 @@ def test_axes_and_centring_in_closed_form(listed):
     skeleton = 1000.0 * joint + 100 * axis + step
     inertial = np.arange(120.0 * 6).reshape(120, 6)
     write(listed, NAMES[5], inertial, skeleton)
-    (plain,) = build(listed, centre=False).examples(np.array([5]))
-    (centred,) = build(listed).examples(np.array([5]))
+    (plain,) = build(listed, centre="none").examples(np.array([5]))
+    (centred,) = build(listed, centre="first").examples(np.array([5]))
+    (moving,) = build(listed).examples(np.array([5]))
     assert np.array_equal(plain["inertial"], inertial)
     assert np.array_equal(centred["inertial"], inertial)
     assert plain["skeleton"].shape == (50, 60)
@@ -147,6 +148,8 @@ def test_axes_and_centring_in_closed_form(listed):
     assert plain["skeleton"][7, 3 * 11 + 2] == 11_207
     assert centred["skeleton"][7, 3 * 11 + 2] == 11_207 - 3_200
     assert not centred["skeleton"][0, 9:12].any()
+    # Every joint moves by one unit a step about its mean, step 24.5.
+    assert np.array_equal(moving["skeleton"], np.tile(np.arange(50) - 24.5, (60, 1)).T)
 
 
 def test_examples_come_in_the_order_asked_for(listed):
@@ -210,7 +213,7 @@ def test_damaged_file_is_named(listed, damage, reason):
 def test_fingerprint_follows_the_content(own):
     before = build(own).fingerprint()
     assert build(own, protocol="loso").fingerprint() == before
-    assert build(own, centre=False).fingerprint() != before
+    assert build(own, centre="none").fingerprint() != before
     (own / "utd_mhad" / "Skeleton" / "a9_s2_t3_skeleton.mat").write_bytes(b"x")
     assert build(own).fingerprint() != before
     (own / "utd_mhad" / "Skeleton" / "a9_s2_t3_skeleton.mat").unlink()

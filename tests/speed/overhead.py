@@ -55,7 +55,7 @@ def main() -> None:
     settings = TrainingSettings(epochs=EPOCHS, patience=None)
     dataset = open_dataset("simulated:cremad-like", {"clips": 400}, None)
     split = dataset.split(np.random.default_rng(0), 0)
-    task, _ = reduced(dataset.task, data)
+    task = reduced(dataset.task, data)
     train, valid = load(dataset, split.train, data), load(dataset, split.valid, data)
     scaler = Scaler.fit(train)
     train, valid = scaler.apply(train), scaler.apply(valid)

@@ -34,9 +34,9 @@ def weights(module):
     return module.project.weight, module.project.bias, module.out.weight, module.out.bias
 
 
-def build():
+def build(dropout=0.0):
     torch.manual_seed(0)
-    module = Attention(WIDTH, HEADS)
+    module = Attention(WIDTH, HEADS, dropout)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -45,8 +45,9 @@ def build():
 
 @pytest.mark.parametrize("crossed", [False, True], ids=["self", "cross"])
 @pytest.mark.parametrize("kind", ["none", "keys", "pairs"])
-def test_equal_to_the_equations_forward_and_gradient(crossed, kind):
-    module = build()
+@pytest.mark.parametrize("dropout", [0.0, 1e-3], ids=["fused", "explicit"])
+def test_equal_to_the_equations_forward_and_gradient(crossed, kind, dropout):
+    module = build(dropout)  # a rate below 1/256 takes the path of training and drops nothing
     query = torch.randn(3, 8, WIDTH, requires_grad=True)
     memory = torch.randn(3, 7 if crossed else 8, WIDTH, requires_grad=True) if crossed else query
     steps = memory.shape[1]

@@ -1,0 +1,18 @@
+"""Statistics: pure functions, arrays in, dataclasses out.
+
+Scores are arrays matched by position, higher is better, and differences are a - b. What draws
+takes a numpy Generator; what cannot be computed is nan; a mistake in the arrays is a ValueError.
+
+One dataset, seeds on one split
+    paired, signed_rank, sign_flip, equivalence, superiority, effect_size, bayes_correlated_t,
+    intervals, bootstrap; resampled where splits overlap; mcnemar for one fixed pair of models
+One dataset, seeds and speakers
+    tabulate (predictions to cells), hierarchical (intervals), two_way (test for new seeds and
+    speakers), redrawn (a new split per seed), clusters, variance
+Several datasets
+    friedman, pairwise, nemenyi, bayes_signed_rank, ranking, groups, interquartile, profile
+Many comparisons, many looks
+    multiplicity, graphical, spending, sequential, repeated
+Before and after a run
+    power, coverage (when an interval is withheld)
+"""
