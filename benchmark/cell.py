@@ -79,7 +79,7 @@ def run_quality(
     split.check(dataset)
     task = reduced(dataset.task, data)
     train, valid = load(dataset, split.train, data), load(dataset, split.valid, data)
-    scaler = Scaler.fit(train) if data.normalise else None
+    scaler = Scaler.fit(train, task) if data.normalise else None
     if scaler:
         train, valid = scaler.apply(train), scaler.apply(valid)
     train = hide_labels(train, data.labelled, np.random.default_rng(stream("labels", **axes)))

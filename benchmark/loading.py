@@ -95,19 +95,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and deviation of each feature over the valid frames of a part."""
+    """Mean and deviation of each feature over the valid frames of a part.
+
+    Features in one unit share one deviation, the root of their mean variance.
+    """
 
     mean: Mapping[str, Tensor]
     scale: Mapping[str, Tensor]
 
     @classmethod
-    def fit(cls, part: Part) -> Scaler:
+    def fit(cls, part: Part, task: Task) -> Scaler:
         mean, scale = {}, {}
         for name, packed in part.modalities.items():
             seen = packed.present.repeat_interleave(packed.lengths)
             frames = packed.values if bool(seen.all()) else packed.values[seen]
             frames = frames if len(frames) else packed.values
             deviation = frames.std(0, correction=0)
+            if task.modalities[name].one_unit:
+                deviation = deviation.square().mean().sqrt().expand_as(deviation)
             mean[name] = frames.mean(0)
             # A feature that never varies on the training part carries nothing: left unscaled.
             scale[name] = torch.where(deviation > 1e-8, deviation, torch.ones_like(deviation))
@@ -126,7 +131,7 @@ def reduced(task: Task, settings: DataSettings) -> Task:
     for name, modality in task.modalities.items():
         longest = settings.max_frames
         if longest is not None and modality.max_length > longest:
-            modality = Modality(modality.shape, longest)
+            modality = replace(modality, max_length=longest, rate=None)
         modalities[name] = modality
     return replace(task, modalities=modalities)
 

@@ -18,7 +18,7 @@ class DataSettings(BaseModel):
     max_frames: Positive | None = None
     """Longer sequences of a modality are averaged down to so many equal shares of their time."""
     normalise: bool = True
-    """Standardise each feature by its mean and deviation over the training part's frames."""
+    """Standardise each feature over the training part's frames (see ``Modality.one_unit``)."""
     labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the training examples, by class, whose labels are given."""
 

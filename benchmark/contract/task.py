@@ -20,11 +20,15 @@ class Modality:
         Longest sequence that any example has, in steps.
     rate
         Steps per second (Hz); ``None`` where time has no unit.
+    one_unit
+        Whether all numbers of a step are in one unit (joints in metres, pixels). Normalising then
+        divides them all by one deviation: a joint that hardly moves stays small beside a hand.
     """
 
     shape: tuple[int, ...]
     max_length: int
     rate: float | None = None
+    one_unit: bool = False
 
     @property
     def width(self) -> int:

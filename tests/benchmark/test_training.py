@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -132,13 +134,25 @@ def test_streams_are_fixed_and_independent():
 def test_normalisation_is_fitted_on_the_training_frames_alone(toy):
     dataset, split, train, valid = parts(toy)
     frames = torch.from_numpy(np.concatenate([e["audio"] for e in dataset.examples(split.train)]))
-    scaler = Scaler.fit(train)
+    scaler = Scaler.fit(train, dataset.task)
     mean, deviation = frames.mean(0), frames.numpy().std(0)
     np.testing.assert_allclose(scaler.mean["audio"], mean, atol=1e-5)
     np.testing.assert_allclose(scaler.scale["audio"], deviation, rtol=1e-4)
     before = valid.modalities["audio"].values.clone()
     after = scaler.apply(valid).modalities["audio"].values
     np.testing.assert_allclose(after, (before - mean) / deviation, atol=1e-4)
+
+
+def test_features_in_one_unit_keep_their_proportions(toy):
+    dataset, _, train, _ = parts(toy)
+    audio = dataclasses.replace(dataset.task.modalities["audio"], one_unit=True)
+    task = dataclasses.replace(dataset.task, modalities={**dataset.task.modalities, "audio": audio})
+    values = train.modalities["audio"].values
+    values[:, 1] *= 10
+    common = float(values.numpy().var(0).mean() ** 0.5)
+    np.testing.assert_allclose(Scaler.fit(train, task).scale["audio"], common, rtol=1e-5)
+    separate = Scaler.fit(train, dataset.task).scale["audio"]
+    np.testing.assert_allclose(separate, values.numpy().std(0), rtol=1e-4)
 
 
 def test_frames_are_averaged_in_groups(toy):

@@ -57,7 +57,7 @@ def main() -> None:
     split = dataset.split(np.random.default_rng(0), 0)
     task = reduced(dataset.task, data)
     train, valid = load(dataset, split.train, data), load(dataset, split.valid, data)
-    scaler = Scaler.fit(train)
+    scaler = Scaler.fit(train, task)
     train, valid = scaler.apply(train), scaler.apply(valid)
     batches = list(train.shuffled(settings.batch, np.random.default_rng(0)))
     checks = [batch for _, batch in valid.in_order(4 * settings.batch)]
