@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contract import Batch, FusionDataset, Modality, Task, UserError
+from .contract import Batch, FusionDataset, Task, UserError
 from .settings import DataSettings
 
 BUCKET = 8  # batches that are shuffled together before they are sorted by length
