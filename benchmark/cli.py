@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +26,9 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Write the start of a plugin.", no_args_is_help=True)
 app.add_typer(new, name="new")
+
+# The base of all mistakes on the command line: click's own, or the copy that newer typers carry.
+USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="A plugin file; repeatable.")]
 DataRoot = Annotated[
@@ -312,12 +314,12 @@ def main() -> None:
         app(standalone_mode=False)
     except UserError as error:
         message = str(error)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.ctx.get_help() if error.ctx else "bench --help")
-        raise SystemExit(2) from None
-    except click.ClickException as error:
+    except USAGE as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            raise SystemExit(2) from None
         message = error.format_message()
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
     else:
         return

@@ -36,8 +36,8 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    methods: tuple[str, ...]
-    datasets: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
     seeds: tuple[int, ...]
     size: Literal["small", "paper"] = "small"
     settings: dict[str, Any] = {}

@@ -94,7 +94,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(bench, words, parts):
     ],
 )
 def test_a_bad_row_is_named_by_its_number(bench, tmp_path, row, parts):
-    name = manifest(tmp_path, "a,sad,s1,train,a.npy", row)
+    name = manifest(tmp_path, "a,sad,s1,train,a.npy", row, "z,sad,s9,test,a.npy")
     code, _, err = bench("run", "--methods", "late-concat", "--datasets", name)
     assert code == 2
     assert err.count("\n") == 1
@@ -114,7 +114,7 @@ def test_a_plugin_that_raises_is_one_line(bench, tmp_path):
     code, _, err = bench("list", "methods", "--plugin", "bad.py")
     assert code == 2
     assert "bad.py" in err
-    assert "RuntimeError: not today" in err
+    assert "raised RuntimeError on import: not today" in err
     assert err.count("\n") == 1
 
 
