@@ -26,7 +26,7 @@ from .registry import load_plugin
 
 OUT_OF_MEMORY = 77  # exit code of a worker that its own watcher ended
 # Imported once in the fork server; none of them starts a thread, a parallel region or a CUDA query.
-PRELOADED = ["torch", "numpy", "sklearn.metrics", "pydantic", "psutil"]
+PRELOADED = ["torch", "torch._dynamo", "numpy", "sklearn.metrics", "pydantic", "psutil"]
 
 
 @dataclass(frozen=True)
