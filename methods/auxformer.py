@@ -66,8 +66,8 @@ class AuxFormer(FusionMethod):
     attends to itself, and nothing is zeroed. The width 512-256 of the auxiliary MLP is a setting.
     A projection's weights are drawn sqrt(d) smaller than torch's default, which makes up for the
     encoders' factor sqrt(d), as in ``mult``; size ``small`` drops neither attention nor embeddings.
-    With torch's weights ``simulated:synergy`` at width 16 stays near chance for 8 epochs; with these
-    and 20 epochs .90 and .95 of held-out clips are right.
+    On ``simulated:synergy`` at width 16 torch's weights stay near chance for 8 epochs; with these
+    .90 and .95 of the held-out clips are right after 20.
 
     Not repeated from the reference: a readout at the last step whether padded or not, attention to
     padding, a causal mask by default, and modality zeroing in validation.

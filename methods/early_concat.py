@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from ..benchmark.contract import Batch, FusionMethod, Output, Task
 from ..benchmark.registry import method
-from .blocks.frames import Projection
 from .blocks.pooling import masked_mean
-from .blocks.unimodal import TransformerConfig, encoder
+from .blocks.stem import Stem
+from .blocks.unimodal import UnimodalConfig, encoder
 
 
 @method(
@@ -25,19 +25,19 @@ class EarlyConcat(FusionMethod):
 
     (C) Sequences of unequal lengths are aligned to the longest one of each example: step i of L
     reads step floor(i L_m / L) of modality m, so that every step is kept and a shorter modality's
-    are repeated. The concatenation's projection to width d is a sum of one projection for each
-    modality, and is computed so, before the alignment. h is the mean over the valid steps of the
-    encoder, y = W h + b.
+    are repeated. The concatenation's projection to width d is a sum of one for each modality, and
+    is computed so, each in a stem of its own before the alignment (``blocks/stem.py``). h is the
+    mean over the valid steps of the encoder, y = W h + b.
     """
 
     @dataclass(frozen=True)
-    class Config(TransformerConfig):
+    class Config(UnimodalConfig):
         """Settings of the transformer."""
 
     def __init__(self, task: Task, config: Config):
         super().__init__(task, config)
-        self.project = nn.ModuleDict(
-            {name: Projection(m, config.width) for name, m in task.modalities.items()}
+        self.stems = nn.ModuleDict(
+            {name: Stem(m, config.width, config.kernel) for name, m in task.modalities.items()}
         )
         self.encoder = encoder(config)
         self.head = nn.Linear(config.width, len(task.outputs))
@@ -49,7 +49,7 @@ class EarlyConcat(FusionMethod):
             max(batch.values[n].shape[1] for n in names), device=longest.device
         ).expand(len(batch), -1)
         x = sum(
-            align(self.project[n](batch.visible(n)), steps, batch.lengths[n], longest)
+            align(self.stems[n](batch.visible(n), batch.mask(n)), steps, batch.lengths[n], longest)
             for n in names
         )
         mask = steps < longest[:, None]

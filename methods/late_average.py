@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..benchmark.contract import Batch, Branch, FusionMethod, Output, Task, supervised_loss
 from ..benchmark.registry import method
-from .blocks.unimodal import TransformerConfig, Unimodal
+from .blocks.unimodal import Unimodal, UnimodalConfig
 
 
 @method(
@@ -31,7 +31,7 @@ class LateAverage(FusionMethod):
     """
 
     @dataclass(frozen=True)
-    class Config(TransformerConfig):
+    class Config(UnimodalConfig):
         """Settings of every transformer."""
 
     def __init__(self, task: Task, config: Config):

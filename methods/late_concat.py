@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..benchmark.contract import Batch, Branch, FusionMethod, Output, Task, search
 from ..benchmark.registry import method
-from .blocks.unimodal import Perceptron, TransformerConfig, Unimodal
+from .blocks.unimodal import Perceptron, Unimodal, UnimodalConfig
 
 
 @method(
@@ -37,7 +37,7 @@ class LateConcat(FusionMethod):
     """
 
     @dataclass(frozen=True)
-    class Config(TransformerConfig):
+    class Config(UnimodalConfig):
         """Settings of every transformer, and the ``head``: linear, or with a hidden layer."""
 
         head: Literal["linear", "mlp"] = search("linear", choices=("linear", "mlp"))

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..benchmark.contract import Batch, FusionMethod, Output, Task
 from ..benchmark.registry import method
-from .blocks.unimodal import TransformerConfig, Unimodal
+from .blocks.unimodal import Unimodal, UnimodalConfig
 
 
 @method(
@@ -22,7 +22,7 @@ class Only(FusionMethod):
     """One modality alone, the others unread: ``only:audio``.
 
     (C) One branch of ``late-concat``: h is the mean over the valid steps of a pre-LayerNorm
-    transformer with sinusoidal positions, y = W h + b.
+    transformer with sinusoidal positions behind a stem (``blocks/stem.py``), y = W h + b.
 
     Raises
     ------
@@ -31,7 +31,7 @@ class Only(FusionMethod):
     """
 
     @dataclass(frozen=True)
-    class Config(TransformerConfig):
+    class Config(UnimodalConfig):
         """Settings of the transformer, and the modality's name."""
 
         modality: str = ""

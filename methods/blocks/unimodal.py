@@ -10,8 +10,8 @@ from torch.nn import functional
 from ...benchmark.contract import Batch, Modality, search
 from .attention import Encoder
 from .dropout import Dropout
-from .frames import Projection
 from .pooling import masked_mean
+from .stem import Stem
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class TransformerConfig:
     embedding_dropout: float = search(0.0, low=0.0, high=0.5)
 
 
+@dataclass(frozen=True)
+class UnimodalConfig(TransformerConfig):
+    """Settings of the transformers, and the ``kernel`` of the convolution before them."""
+
+    kernel: int = search(9, choices=(3, 9, 15))
+
+
 def encoder(config: TransformerConfig, positions: bool = True) -> Encoder:
     """Build an encoder of these settings; its input is not scaled, attention not dropped."""
     return Encoder(
@@ -51,17 +58,17 @@ def encoder(config: TransformerConfig, positions: bool = True) -> Encoder:
 
 
 class Unimodal(nn.Module):
-    """One modality to one vector: projection, masked transformer, mean over valid steps."""
+    """One modality to one vector: stem, masked transformer, mean over valid steps."""
 
-    def __init__(self, modality: Modality, config: TransformerConfig):
+    def __init__(self, modality: Modality, config: UnimodalConfig):
         super().__init__()
-        self.project = Projection(modality, config.width)
+        self.stem = Stem(modality, config.width, config.kernel)
         self.encoder = encoder(config)
 
     def forward(self, batch: Batch, name: str) -> Tensor:
         """Represent a modality of a batch, (B, d)."""
         mask = batch.mask(name)
-        return masked_mean(self.encoder(self.project(batch.visible(name)), mask=mask), mask)
+        return masked_mean(self.encoder(self.stem(batch.visible(name), mask), mask=mask), mask)
 
 
 class Perceptron(nn.Module):

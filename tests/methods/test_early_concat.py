@@ -24,8 +24,12 @@ def test_equal_to_one_projection_of_the_concatenated_features(draw):
     model = EarlyConcat(TASK, EarlyConcat.Config(width=8, layers=1, heads=2)).eval()
     lengths = {"audio": [8, 2, 12], "visual": [4, 3, 1]}
     batch = draw(TASK, 3, lengths=lengths)
-    weight = torch.cat([model.project[n].embed.weight for n in TASK.names], dim=1)
-    bias = sum(model.project[n].embed.bias for n in TASK.names)
+    projections = [model.stems[n].project.embed for n in TASK.names]
+    for stem in model.stems.values():  # its convolution is not a part of the concatenation
+        stem.convolution.weight.data.zero_()
+        stem.convolution.bias.data.zero_()
+    weight = torch.cat([p.weight for p in projections], dim=1)
+    bias = sum(p.bias for p in projections)
     for i, (audio, visual) in enumerate(zip(*lengths.values(), strict=True)):
         long = max(audio, visual)
         features = torch.stack(
