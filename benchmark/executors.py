@@ -38,6 +38,8 @@ class Job:
     root: Path | None
     plugins: tuple[str, ...]
     memory_limit: int
+    owner: int
+    """Process that runs the plan; a worker ends with it."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def start_worker() -> None:
 
 def work(job: Job) -> Done:
     """Run one job in a worker; an exception becomes a record, a crash is seen by the parent."""
-    threading.Thread(target=watch_memory, args=(job.memory_limit,), daemon=True).start()
+    watched = (job.memory_limit, job.owner)
+    threading.Thread(target=watch, args=watched, daemon=True).start()
     start = time.perf_counter()
     try:
         for plugin in job.plugins:
@@ -144,11 +147,18 @@ def work(job: Job) -> Done:
         return Done(status, {"error": described}, None, time.perf_counter() - start)
 
 
-def watch_memory(limit: int) -> None:
-    """End this process as soon as its resident size goes over the limit, in bytes."""
+def watch(limit: int, owner: int) -> None:
+    """End this process as soon as it holds more than the limit, in bytes, or its run is gone.
+
+    A run that is killed leaves its fork server alive for as long as a worker is.
+    """
     process = psutil.Process()
-    while process.memory_info().rss <= limit:
-        time.sleep(0.05)
+    try:
+        run = psutil.Process(owner)
+        while process.memory_info().rss <= limit and run.is_running():
+            time.sleep(0.05)
+    except psutil.NoSuchProcess:
+        pass
     os._exit(OUT_OF_MEMORY)
 
 

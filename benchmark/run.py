@@ -134,7 +134,9 @@ def jobs(
     for cell in cells:
         if before[cell.id] is None and store.get(cell.id) is not None:
             continue
-        yield Job(cell, planned.sources[cell.dataset], planned.root, options.plugins, limit)
+        yield Job(
+            cell, planned.sources[cell.dataset], planned.root, options.plugins, limit, os.getpid()
+        )
 
 
 def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:

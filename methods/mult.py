@@ -16,6 +16,7 @@ from ..benchmark.registry import any_number, method
 from .blocks.attention import Encoder
 from .blocks.dropout import Dropout
 from .blocks.frames import Projection
+from .blocks.grouped import side_by_side
 from .blocks.pooling import last_step
 
 
@@ -136,20 +137,48 @@ class MulT(FusionMethod):
     def forward(self, batch: Batch) -> Output:
         names = self.task.names
         streams = {n: self.project[n](batch.visible(n), batch.mask(n)) for n in names}
-        last = [last_step(self.encode(n, streams, batch), batch.lengths[n]) for n in names]
-        h = torch.cat(last, dim=-1)
+        encoded = self.encode(self.crossed(streams, batch), batch)
+        h = torch.cat([last_step(encoded[n], batch.lengths[n]) for n in names], dim=-1)
         update = self.hidden[1](self.dropout(functional.relu(self.hidden[0](h))))
         return Output(self.out(h + update))
 
-    def encode(self, target: str, streams: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Encode one modality from all others: (B, T_m, (M - 1) d), or d where it is alone."""
-        cross: Any = self.cross[target]
-        crossed = [
-            encoder(streams[target], streams[source], self.seen(batch, target, source))
-            for source, encoder in cross.items()
-        ]
-        fused = torch.cat(crossed, dim=-1) if crossed else streams[target]
-        return self.encoders[target](fused, mask=self.seen(batch, target, target))
+    def crossed(self, streams: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Encode each modality from every other one: (B, T_m, (M - 1) d), or d where it is alone.
+
+        Pairs of equal padded lengths run side by side.
+        """
+        cross: Any = self.cross
+        groups: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        for target, sources in cross.items():
+            for source in sources:
+                shape = (streams[target].shape[1], streams[source].shape[1])
+                groups.setdefault(shape, []).append((target, source))
+        parts = {}
+        for pairs in groups.values():
+            out = side_by_side(
+                [cross[target][source] for target, source in pairs],
+                torch.stack([streams[target] for target, _ in pairs]),
+                torch.stack([streams[source] for _, source in pairs]),
+                torch.stack([self.seen(batch, target, source) for target, source in pairs]),
+            )
+            parts.update(zip(pairs, out.unbind(), strict=True))
+        if not parts:
+            return dict(streams)
+        return {t: torch.cat([parts[t, s] for s in cross[t]], dim=-1) for t in cross}
+
+    def encode(self, crossed: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Encode each modality's crossed streams by self-attention, equal lengths side by side."""
+        groups: dict[int, list[str]] = {}
+        for name, stream in crossed.items():
+            groups.setdefault(stream.shape[1], []).append(name)
+        encoders: Any = self.encoders
+        encoded = {}
+        for names in groups.values():
+            x = torch.stack([crossed[n] for n in names])
+            masks = torch.stack([self.seen(batch, n, n) for n in names])
+            out = side_by_side([encoders[n] for n in names], x, None, masks)
+            encoded.update(zip(names, out.unbind(), strict=True))
+        return encoded
 
     def seen(self, batch: Batch, target: str, source: str) -> Tensor:
         """Steps of the source that the target may attend to: (B, T_s), or causal (B, T_t, T_s).

@@ -146,6 +146,20 @@ def test_a_killed_run_loses_only_cells_in_flight_and_goes_on(toy, tmp_path, sign
     assert {p: p.stat().st_mtime_ns for p in kept} == kept, "a finished cell was run again"
 
 
+def test_the_workers_of_a_killed_run_end_with_it(toy, tmp_path):
+    words = [w.replace("toy-linear", "toy-sleeps") for w in command(toy, tmp_path)]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
+    run = psutil.Process(process.pid)
+    # The workers are the fork server's children.
+    wait_for(lambda: any(p.ppid() != run.pid for p in run.children(recursive=True)))
+    time.sleep(2)
+    family = run.children(recursive=True)
+    assert len(family) > 2, "the worker has ended before the run was killed"
+    process.kill()
+    process.wait(20)
+    wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in family), 5)
+
+
 def test_two_runs_into_one_store_at_once(toy, tmp_path):
     words = command(toy, tmp_path, "--seeds", "6", "--set", "training.epochs=3")
     both = [subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(2)]
