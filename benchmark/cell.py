@@ -21,7 +21,7 @@ from .recipes import Recipe, parse
 from .registry import datasets
 from .seeds import stream
 from .settings import DataSettings, TrainingSettings
-from .training import fit, predict, refit
+from .training import fit, lasting, predict, refit
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def run_quality(
     model, history, selection = fit(build, train, valid, settings, **axes)
     clock.mark("train")
     if settings.refit:
-        epochs = selection.best_epoch
+        epochs = lasting(history.valid_score, settings.refit_window)
         model = refit(build, joined(train, valid), settings, history, epochs, **axes)
         selection = replace(selection, refit_epochs=epochs)
         clock.mark("refit")

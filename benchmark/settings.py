@@ -44,3 +44,6 @@ class TrainingSettings(BaseModel):
     """Stop after so many epochs without a better validation score."""
     refit: bool = False
     """Train again on training plus validation for the number of epochs that validation chose."""
+    refit_window: Positive = 9
+    """That number is where the mean score over so many epochs around it is greatest: a single
+    epoch's score on few examples peaks early by luck."""

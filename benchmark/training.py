@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,18 @@ def refit(
             steps.rate = history.lr[epoch - 1]
         steps.epoch(everything, epoch)
     return model
+
+
+def lasting(scores: Sequence[float], window: int) -> int:
+    """Return the epoch (the first is 1) around which the mean score is greatest.
+
+    The mean is over ``window`` epochs, half of them before and half after, or as many as there are;
+    of equals the last epoch is taken.
+    """
+    half = window // 2
+    around = [scores[max(0, i - half) : i + half + 1] for i in range(len(scores))]
+    means = np.array([np.mean(part) for part in around])
+    return int(np.flatnonzero(means >= means.max() - 1e-12)[-1]) + 1
 
 
 class Steps:

@@ -80,7 +80,7 @@ class UTDMHAD(FusionDataset):
 
     name = "utd-mhad"
     # One subject validates: a hundred clips whose score is too noisy to stop a training on.
-    training: Mapping[str, Any] = MappingProxyType({"refit": True, "patience": None})
+    training: Mapping[str, Any] = MappingProxyType({"refit": True, "patience": None, "epochs": 50})
 
     def __init__(self, config: Config, root: Path | None = None):
         super().__init__(config, root)

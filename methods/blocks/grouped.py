@@ -6,7 +6,7 @@ MulT with three modalities are six times the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,8 @@ def layer_side_by_side(
         k, v = mapped(keys, weight[..., width:], bias[..., width:]).chunk(2, dim=-1)
     rows = mask.flatten(0, 1)
     allowed = rows[:, None, None] if rows.ndim == 2 else rows[:, None]
-    mixed = attend.mix(*(attend.split(t.flatten(0, 1)) for t in (q, k, v)), allowed)
+    q, k, v = (attend.split(t.flatten(0, 1)) for t in (q, k, v))
+    mixed = attend.mix(q, k, v, allowed)
     mixed = mixed.transpose(1, 2).flatten(2).view_as(x)
     out = mapped(mixed, *stacked([layer.attention.out for layer in layers]))
     x = x + first.residual_dropout(out)
@@ -87,8 +88,8 @@ def mapped(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def normalised(norms: Sequence[nn.Module], x: Tensor) -> Tensor:
     """Normalise each of G inputs (G, B, T, d) by a LayerNorm of its own."""
-    gather: Callable[[str], Tensor] = lambda name: torch.stack(  # noqa: E731
-        [getattr(norm, name) for norm in norms]
-    )[:, None, None]
-    plain = functional.layer_norm(x, x.shape[-1:])
-    return torch.addcmul(gather("bias"), plain, gather("weight"))
+    weight, bias = (
+        torch.stack([getattr(norm, name) for norm in norms])[:, None, None]
+        for name in ("weight", "bias")
+    )
+    return torch.addcmul(bias, functional.layer_norm(x, x.shape[-1:]), weight)

@@ -9,7 +9,7 @@ from fusemark.benchmark.loading import Scaler, average, hide_labels, joined, loa
 from fusemark.benchmark.recipes import parse
 from fusemark.benchmark.seeds import stream
 from fusemark.benchmark.settings import DataSettings, TrainingSettings
-from fusemark.benchmark.training import DivergedError, Steps, fit, predict, refit, warmup
+from fusemark.benchmark.training import DivergedError, Steps, fit, lasting, predict, refit, warmup
 
 
 def cell(toy, method="toy-linear", seed=0, data=None, dataset=None, **training):
@@ -251,3 +251,17 @@ def test_an_example_that_does_not_fit_the_task_is_named(toy, monkeypatch, shape)
     monkeypatch.setattr(dataset, "examples", lambda positions: [wrong])
     with pytest.raises(UserError, match="toy: example 'clip 3' has audio of shape"):
         load(dataset, np.array([3]), DataSettings())
+
+
+@pytest.mark.parametrize(
+    ("scores", "window", "epoch"),
+    [
+        ([0.1, 0.9, 0.2, 0.7, 0.8, 0.7, 0.1], 1, 2),  # without a window the greatest itself
+        ([0.1, 0.9, 0.2, 0.7, 0.8, 0.7, 0.1], 3, 5),  # (.7 + .8 + .7) / 3 around the fifth
+        ([0.5, 0.5, 0.5], 3, 3),  # the last of equals
+        ([0.2, 0.6, 0.8], 3, 3),  # at the end the mean is over what there is: (.6 + .8) / 2
+        ([0.4], 9, 1),
+    ],
+)
+def test_a_refit_takes_the_epoch_around_which_scores_last(scores, window, epoch):
+    assert lasting(scores, window) == epoch
