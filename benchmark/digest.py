@@ -1,7 +1,7 @@
 """Code digests: a hash of the syntax trees that a result depends on.
 
-Comments, docstrings and layout change nothing; an edit to a function that a method imports makes
-that method's records stale, and no other's.
+Comments, docstrings, layout and the formula of a method's cost (``flops``) change nothing; an edit
+to a function that a method imports makes that method's records stale, and no other's.
 """
 
 from __future__ import annotations
@@ -101,7 +101,17 @@ def source(module: str) -> Path:
 
 @functools.cache
 def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """Return a file's syntax tree without what cannot change a prediction."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            node.body = [item for item in node.body if not is_formula(item)]
+    return tree
+
+
+def is_formula(item: ast.stmt) -> bool:
+    """Say whether a class's member is its analytic cost, and with it all that only it imports."""
+    return isinstance(item, ast.FunctionDef) and item.name == "flops"
 
 
 @functools.cache

@@ -49,6 +49,19 @@ def test_what_makes_a_method_stale(copy):
     assert digests()[1] == other
 
 
+def test_the_formula_of_a_cost_reaches_nothing(copy):
+    """Nor does what it alone imports: no prediction can depend on it."""
+    root, digests = copy
+    before = digests()
+    (root / "methods" / "blocks" / "counts.py").write_text("TWO = 2\n")
+    file = root / "methods" / "mult.py"
+    start = "    def forward(self, batch: Batch)"
+    formula = "    def flops(self, batch):\n        from .blocks.counts import TWO\n        return TWO\n\n"
+    assert start in file.read_text()
+    file.write_text(file.read_text().replace(start, formula + start))
+    assert digests() == before
+
+
 def test_an_edit_of_a_block_reaches_the_methods_that_import_it(copy):
     root, digests = copy
     mult, _ = digests()
