@@ -56,7 +56,8 @@ def test_the_formula_of_a_cost_reaches_nothing(copy):
     (root / "methods" / "blocks" / "counts.py").write_text("TWO = 2\n")
     file = root / "methods" / "mult.py"
     start = "    def forward(self, batch: Batch)"
-    formula = "    def flops(self, batch):\n        from .blocks.counts import TWO\n        return TWO\n\n"
+    body = "        from .blocks.counts import TWO\n        return TWO\n\n"
+    formula = "    def flops(self, batch):\n" + body
     assert start in file.read_text()
     file.write_text(file.read_text().replace(start, formula + start))
     assert digests() == before
