@@ -68,8 +68,8 @@ def scores(table: Table) -> Drawing:
         unit = ", %" if metric.scale == 100 else ""
         axes.set_xlabel(f"{metric.label}{unit} ({metric.direction})")
     caption = (
-        "Mean and 95 % t interval over seeds, and below them each seed. Baseline in orange, single "
-        "modalities in green."
+        "Mean and 95 % t interval over seeds, cut at what the measure can be, and below them each "
+        "seed. Baseline in orange, single modalities in green."
     )
     if table.chance.known or table.has_ceiling:
         lines = "dashed: the level of one constant answer" if table.chance.known else ""
@@ -95,8 +95,8 @@ def panel(axes: Axes, rows: Sequence[Standing], metric: Metric) -> None:
         )
         interval = estimate.interval
         if math.isfinite(interval.low):
-            ends = [interval.low * metric.scale, interval.high * metric.scale]
-            axes.plot(ends, [y, y], "-", lw=1.6, color=colour.light)
+            ends = metric.ends(interval.low, interval.high)
+            axes.plot([end * metric.scale for end in ends], [y, y], "-", lw=1.6, color=colour.light)
         axes.plot(
             [interval.mean * metric.scale], [y], "o", ms=5.5, mew=0.8, color=colour.light,
             mec=PAPER.light,
@@ -105,10 +105,6 @@ def panel(axes: Axes, rows: Sequence[Standing], metric: Metric) -> None:
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
-    if metric.scale == 100:
-        # The t interval of two or three seeds may reach far beyond what a share can be.
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(low, -3), min(high, 103))
 
 
 def levels(axes: Axes, table: Table, metric: Metric) -> None:

@@ -57,7 +57,7 @@ def estimated(metric: Metric, estimate: Estimate, strong: bool = False) -> Entry
     return Entry(
         value(metric, estimate.mean),
         f"± {value(metric, interval.sd)}",
-        f"{value(metric, interval.low)} to {value(metric, interval.high)}",
+        " to ".join(value(metric, end) for end in metric.ends(interval.low, interval.high)),
         strong,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Metric:
         A value is shown times ``scale`` with so many decimals.
     higher
         Whether more is better.
+    least, greatest
+        What the measure can be.
     """
 
     key: str
@@ -27,6 +30,12 @@ class Metric:
     scale: float = 100.0
     digits: int = 1
     higher: bool = True
+    least: float = 0.0
+    greatest: float = 1.0
+
+    def ends(self, low: float, high: float) -> tuple[float, float]:
+        """Cut an interval at what the measure can be, which a t interval of few seeds passes."""
+        return max(low, self.least), min(high, self.greatest)
 
     @property
     def unit(self) -> str:
@@ -45,13 +54,13 @@ CLASSIFICATION = (
     Metric("macro_precision", "macro precision"),
     Metric("macro_recall", "macro recall"),
     Metric("ece", "ECE", higher=False),
-    Metric("log_loss", "log loss", scale=1.0, digits=3, higher=False),
+    Metric("log_loss", "log loss", scale=1.0, digits=3, higher=False, greatest=inf),
 )
 REGRESSION = (
-    Metric("mae", "MAE", scale=1.0, digits=3, higher=False),
-    Metric("rmse", "RMSE", scale=1.0, digits=3, higher=False),
-    Metric("pearson", "Pearson r", scale=1.0, digits=3),
-    Metric("r2", "R²", scale=1.0, digits=3),
+    Metric("mae", "MAE", scale=1.0, digits=3, higher=False, greatest=inf),
+    Metric("rmse", "RMSE", scale=1.0, digits=3, higher=False, greatest=inf),
+    Metric("pearson", "Pearson r", scale=1.0, digits=3, least=-1.0),
+    Metric("r2", "R²", scale=1.0, digits=3, least=-inf),
 )
 MICRO = (
     Metric("micro_f1", "micro F1"),

@@ -74,7 +74,8 @@ def best(table: Table, known: Sequence[Standing], anchor: str) -> Sentence:
     estimate = first.estimates[metric.key]
     interval = f" over {count(estimate.n, 'seed')}"
     if math.isfinite(estimate.interval.low):
-        low, high = (value(metric, v) for v in (estimate.interval.low, estimate.interval.high))
+        ends = metric.ends(estimate.interval.low, estimate.interval.high)
+        low, high = (value(metric, end) for end in ends)
         interval += f", 95 % interval {low} to {high}"
     figures = f"{value(metric, estimate.mean)}{interval}"
     if len(known) == 1:

@@ -36,3 +36,12 @@ def test_the_asked_metric_comes_first_and_none_is_lost():
     assert {m.key for m in shown} == {m.key for m in CLASSIFICATION}
     assert columns("regression", "macro_f1")[0].key == "mae"
     assert columns("classification", "micro_f1")[0].key == "micro_f1"
+
+
+def test_an_interval_ends_where_the_measure_does():
+    share, loss = CLASSIFICATION[0], CLASSIFICATION[-1]
+    assert share.ends(-0.2, 1.1) == (0.0, 1.0)
+    assert share.ends(0.4, 0.6) == (0.4, 0.6)
+    assert loss.ends(-0.2, 1.1) == (0.0, 1.1)
+    r2 = {metric.key: metric for metric in columns("regression", None)}["r2"]
+    assert r2.ends(-3.0, 1.1) == (-3.0, 1.0)
