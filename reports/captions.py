@@ -37,8 +37,8 @@ def leaderboard(table: Table) -> str:
     """Caption of the leaderboard."""
     text = (
         f"Leaderboard: {head(table)}. Mean ± standard deviation over seeds, and the 95 % t "
-        f"interval, cut at what the measure can be. Sorted by {table.primary.label} ({table.primary.direction}); the best mean of "
-        "each measure in bold."
+        f"interval, cut at what the measure can be. Sorted by {table.primary.label} "
+        f"({table.primary.direction}); the best mean of each measure in bold."
     )
     if table.kind == "classification":
         text += " All in per cent but log loss."
