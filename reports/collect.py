@@ -10,6 +10,7 @@ from typing import Any
 
 from ..benchmark.contract.errors import UserError
 from ..benchmark.store import Store
+from . import evidence
 from .cells import Cell
 from .comparisons import Comparison, against_baseline, fusion_against_single, holds_for
 from .details import (
@@ -22,6 +23,7 @@ from .details import (
     curve,
     per_class,
 )
+from .evidence import Evidence
 from .formatting import clean
 from .gaps import Gaps, gaps
 from .grouping import Group, Row, grouped
@@ -83,6 +85,7 @@ class Table:
     baseline: str | None
     comparisons: tuple[Comparison, ...]
     single: Comparison | None
+    evidence: tuple[Evidence, ...]
     protocol: Protocol | None
     chance: Estimate
     ceiling: float
@@ -192,6 +195,9 @@ def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store
         baseline=baseline.label if baseline else None,
         comparisons=against_baseline(standings, baseline, metrics[0]),
         single=fusion_against_single(standings, metrics[0]),
+        evidence=evidence.against_baseline(
+            [by_label[s.label] for s in standings], base, metrics[0], store
+        ),
         protocol=protocol(ended, folds) if ended else None,
         chance=chance(measured, "chance" if kind == "classification" else "chance_mae"),
         ceiling=over(measured, lambda o: o.all).mean,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import captions, grids
+from . import captions, evidence_grid, grids
 from .collect import Report, Table
 from .figures import Drawing, drawings
 from .gaps import Failure
@@ -22,6 +22,7 @@ class Section:
     notes: tuple[str, ...]
     leaderboard: Grid
     tests: Grid | None
+    evidence: Grid | None
     absences: Grid | None
     per_class: tuple[Grid, ...]
     worst: Grid | None
@@ -87,6 +88,7 @@ def section(table: Table) -> Section:
         notes=tuple(captions.notes(table)),
         leaderboard=grids.leaderboard(table),
         tests=grids.tests(table),
+        evidence=evidence_grid.grid(table),
         absences=grids.absences(table),
         per_class=grids.per_class(table),
         worst=grids.worst(table),

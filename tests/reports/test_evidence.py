@@ -1,0 +1,96 @@
+"""What is said for new seeds and speakers, against the predictions themselves."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from fusemark.benchmark import Store
+from fusemark.benchmark.statistics.two_way import two_way_t
+from fusemark.reports import evidence_grid
+from fusemark.reports.collect import collect
+from sklearn.metrics import f1_score
+
+from .stores import Spec, write_store
+
+
+def predictions(store, method, seed):
+    (record,) = (
+        r
+        for r in store.records()
+        if (r["cell"]["method"], r["cell"]["seed"]) == (method, seed)
+    )  # fmt: skip
+    stored = store.predictions(record["id"])
+    return stored["labels"], stored["probabilities"].argmax(1), stored["groups"]
+
+
+def macro_f1(labels, said):
+    return f1_score(labels, said, average="macro", labels=np.unique(labels), zero_division=0.0)
+
+
+def test_figures_follow_from_the_predictions(tmp_path):
+    spec = Spec(methods={"late-concat": 1.2, "mult": 1.5, "ladder": 2.1}, seeds=(0, 1, 2, 3))
+    store = Store(write_store(tmp_path, spec))
+    found = {e.method: e for e in collect(tmp_path).tables[0].evidence}
+    assert set(found) == {"mult", "ladder"}
+    raw = []
+    for method, evidence in found.items():
+        whole, cells = [], np.zeros((4, spec.speakers))
+        for seed in spec.seeds:
+            labels, said, groups = predictions(store, method, seed)
+            _, base, _ = predictions(store, "late-concat", seed)
+            whole.append(macro_f1(labels, said) - macro_f1(labels, base))
+            for i, group in enumerate(np.unique(groups)):
+                of = groups == group
+                cells[seed, i] = macro_f1(labels[of], said[of]) - macro_f1(labels[of], base[of])
+        assert evidence.interval.difference == pytest.approx(np.mean(whole))
+        expected = two_way_t(cells)
+        assert evidence.test.p == pytest.approx(expected.p)
+        assert evidence.test.difference == pytest.approx(cells.mean())
+        assert evidence.superiority.probability == pytest.approx(
+            ((np.sign(cells) + 1) / 2).mean(0).mean()
+        )
+        raw.append((expected.p, evidence.adjusted))
+    small, large = sorted(raw)
+    assert small[1] == pytest.approx(min(1.0, 2 * small[0]))
+    assert large[1] == pytest.approx(min(1.0, max(large[0], 2 * small[0])))
+
+
+def test_verdicts(tmp_path):
+    """A method far above the baseline is better, the baseline's own predictions are no news."""
+    spec = Spec(methods={"late-concat": 0.8, "ladder": 3.5, "worse": -0.5})
+    write_store(tmp_path, spec)
+    found = {e.method: e.verdict for e in collect(tmp_path).tables[0].evidence}
+    assert found == {"ladder": "better", "worse": "worse"}
+
+
+@pytest.mark.parametrize(("seeds", "speakers"), [((0, 1), 8), ((0, 1, 2), 2)])
+def test_two_seeds_or_speakers_test_nothing(tmp_path, seeds, speakers):
+    spec = Spec(methods={"late-concat": 0.8, "ladder": 2.5}, seeds=seeds, speakers=speakers)
+    write_store(tmp_path, spec)
+    table = collect(tmp_path).tables[0]
+    (found,) = table.evidence
+    assert math.isnan(found.adjusted)
+    assert found.verdict == "cannot be tested: it takes three seeds and three speakers"
+    grid = evidence_grid.grid(table)
+    assert grid is not None
+    assert grid.rows[0][2].text == "withheld"
+    assert "it takes 3" in grid.caption
+
+
+def test_predictions_that_cannot_be_read_leave_the_method_out(tmp_path):
+    spec = Spec(methods={"late-concat": 0.8, "mult": 1.0, "ladder": 2.5}, seeds=(0, 1, 2))
+    store = Store(write_store(tmp_path, spec))
+    for record, seed in product(store.records(), spec.seeds):
+        if (record["cell"]["method"], record["cell"]["seed"]) == ("mult", seed):
+            (tmp_path / "cells" / f"{record['id']}.npz").write_bytes(b"torn")
+    assert [e.method for e in collect(tmp_path).tables[0].evidence] == ["ladder"]
+
+
+def test_without_a_baseline_or_for_a_regression_there_is_nothing_to_say(tmp_path):
+    write_store(tmp_path / "a", Spec(baseline=None))
+    write_store(tmp_path / "b", Spec(kind="regression", metric="mae"))
+    for name in "ab":
+        table = collect(tmp_path / name).tables[0]
+        assert table.evidence == ()
+        assert evidence_grid.grid(table) is None
