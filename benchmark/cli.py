@@ -52,6 +52,13 @@ def run(
         str | None, typer.Option(help="The method that others are tested against.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Primary metric of the report.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Comparisons that are tested: baseline, or pairs.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Level of the tests; default .05.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Points that make no practical difference; default 1.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
     data_root: DataRoot = None,
     plugin: Plugins = None,
@@ -85,7 +92,8 @@ def run(
     bare = not (methods or datasets or file or preset)
     flags = {
         "methods": listed(methods), "datasets": listed(datasets), "seeds": seeds, "size": size,
-        "baseline": baseline, "metric": metric, "settings": assignments(set_),
+        "baseline": baseline, "metric": metric, "family": family, "alpha": alpha,
+        "margin": margin, "settings": assignments(set_),
     }  # fmt: skip
     preset = preset or ("quick" if bare else None)
     layers = [read_preset(preset)] if preset else []

@@ -7,11 +7,11 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .cell import Cell, open_dataset
 from .contract import FusionDataset, UserError
@@ -31,7 +31,10 @@ SMALL_FRAMES = 64
 class Plan(BaseModel):
     """Methods x datasets x seeds at one size, with settings by dotted path.
 
-    ``only:*`` stands for every single modality of each dataset, ``all`` for every method.
+    ``only:*`` stands for every single modality of each dataset, ``all`` for every method. What the
+    report will test is a part of the plan, and of its hash: ``metric``, ``baseline``, the
+    ``family`` of comparisons (every method against the baseline, or all pairs), ``alpha``, and
+    ``margin``, half the width of the region of practical equivalence in points.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +46,9 @@ class Plan(BaseModel):
     settings: dict[str, Any] = {}
     baseline: str | None = None
     metric: str = "macro_f1"
+    family: Literal["baseline", "pairs"] = "baseline"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    margin: Annotated[float, Field(gt=0)] = 1.0
     preset: str | None = None
 
     @property

@@ -72,7 +72,7 @@ def run(
     planned = plan if isinstance(plan, Planned) else Planned(plan, data_root(root))
     store = Store(out).create()
     found = survey(planned, store, options)
-    store.put_plan(describe(planned, options))
+    store.put_plan({**describe(planned, options), "registered": registered(planned, store)})
     chosen = to_do(found, options)
     progress = progress or Progress(quiet=True)
     workers = options.workers or os.cpu_count() or 1
@@ -163,6 +163,19 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
 def without_folders(command: str) -> str:
     """Return a command with only the last part of each absolute path in it."""
     return re.sub(r"(?<![\w./~$-])/(?:[^/\s:=,']+/)+", "", command)
+
+
+def registered(planned: Planned, store: Store) -> dict[str, Any]:
+    """Say when a plan was fixed, and how many cells the store held by then.
+
+    The same plan asked for again keeps its first date: it was fixed before its first cell, or it
+    was not.
+    """
+    before = store.plan() or {}
+    if before.get("hash") == planned.plan.hash and "registered" in before:
+        return before["registered"]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"time": now, "cells": sum(1 for _ in store.cells.glob("*.json"))}
 
 
 def describe(planned: Planned, options: Options) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .details import (
     curve,
     per_class,
 )
-from .evidence import Evidence
+from .evidence import Evidence, Rules
 from .formatting import clean
 from .gaps import Gaps, gaps
 from .grouping import Group, Row, grouped
@@ -195,8 +195,8 @@ def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store
         baseline=baseline.label if baseline else None,
         comparisons=against_baseline(standings, baseline, metrics[0]),
         single=fusion_against_single(standings, metrics[0]),
-        evidence=evidence.against_baseline(
-            [by_label[s.label] for s in standings], base, metrics[0], store
+        evidence=evidence.compared(
+            [by_label[s.label] for s in standings], base, metrics[0], Rules.of(plan), store
         ),
         protocol=protocol(ended, folds) if ended else None,
         chance=chance(measured, "chance" if kind == "classification" else "chance_mae"),

@@ -1,10 +1,12 @@
-"""What holds beyond these seeds and speakers: every method against the baseline, with Holm."""
+"""What holds beyond these seeds and speakers, of the comparisons that the plan fixed, with Holm."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,9 +23,6 @@ from .cells import Cell
 from .grouping import Row
 from .metrics import Metric
 
-ALPHA = 0.05
-MARGIN = 0.01
-"""Region of practical equivalence, half of its width: one point."""
 SEED = 0  # of the bootstrap, which depends on nothing else: a report made twice says the same
 SCORES: Mapping[str, tabulate.Metric] = {
     "macro_f1": tabulate.macro_f1,
@@ -39,20 +38,41 @@ SCORES: Mapping[str, tabulate.Metric] = {
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What the plan fixed: level, half-width of the region of practical equivalence, family."""
+
+    alpha: float = 0.05
+    margin: float = 0.01
+    family: str = "baseline"
+
+    @classmethod
+    def of(cls, plan: Mapping[str, Any]) -> Rules:
+        """Read them from a plan; the margin there is in points."""
+        rules = cls()
+        return cls(
+            float(plan.get("alpha") or rules.alpha),
+            float(plan.get("margin") or 100 * rules.margin) / 100,
+            str(plan.get("family") or rules.family),
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """A method against the baseline, for new seeds and new speakers.
+    """A method against another, for new seeds and new speakers.
 
     Attributes
     ----------
+    rules
+        Level and margin that the verdict follows.
     interval
         Of the metric over all speakers' examples, in the method's favour.
     test
-        Two-sided, on the differences of each speaker's own score; ``narrow`` is its 90 % interval,
-        which lies inside the margin where two one-sided tests say so.
+        Two-sided, on the differences of each speaker's own score; ``narrow`` is its interval of
+        confidence 1 - 2 alpha, which lies inside the margin where two one-sided tests say so.
     adjusted
         The test's p after Holm over the methods that were compared.
     superiority
-        P(method beats baseline) on a new speaker and a new seed.
+        P(method beats the other) on a new speaker and a new seed.
     needed
         Seeds for 80 % power at the effect that was seen over seeds, on these speakers.
     """
@@ -60,6 +80,7 @@ class Evidence:
     method: str
     other: str
     metric: Metric
+    rules: Rules
     interval: HierarchicalInterval
     test: TwoWayT
     narrow: TwoWayT
@@ -77,29 +98,28 @@ class Evidence:
                 if few < 3
                 else "cannot be tested: the differences do not vary"
             )
-        if self.adjusted < ALPHA:
+        if self.adjusted < self.rules.alpha:
             return "better" if self.test.difference > 0 else "worse"
-        inside = self.narrow.low > -MARGIN and self.narrow.high < MARGIN
+        margin = self.rules.margin
+        inside = self.narrow.low > -margin and self.narrow.high < margin
         return "practically equal" if inside else "not separated"
 
 
-def against_baseline(
-    rows: Sequence[Row], baseline: Row | None, metric: Metric, store: Store
+def compared(
+    rows: Sequence[Row], baseline: Row | None, metric: Metric, rules: Rules, store: Store
 ) -> tuple[Evidence, ...]:
-    """Compare every method with the baseline over the seeds that both have done.
+    """Compare the pairs of the plan's family over the seeds that both have done, with Holm.
 
-    Empty where there is no baseline, or the metric does not follow from confusions.
+    Empty where the family has no pair, or the metric does not follow from confusions.
     """
     ended = [cell for row in rows for cell in row.cells if cell.ok]
-    if baseline is None or metric.key not in SCORES or not ended:
+    if metric.key not in SCORES or not ended:
         return ()
     design = "redrawn" if ended[0].record["protocol"]["design"] == "re-drawn" else "crossed"
     score, said = SCORES[metric.key], Predictions(store)
     found = []
-    for row in rows:
-        if row is baseline:
-            continue
-        pair = said.pair(row, baseline)
+    for row, other in family(rows, baseline, rules):
+        pair = said.pair(row, other)
         if pair is None:
             continue
         a, b = pair
@@ -107,20 +127,27 @@ def against_baseline(
         found.append(
             Evidence(
                 row.label,
-                baseline.label,
+                other.label,
                 metric,
+                rules,
                 hierarchical_interval(a, b, score, np.random.default_rng(SEED), design=design),
                 two_way_t(d),
-                two_way_t(d, confidence=1 - 2 * ALPHA),
+                two_way_t(d, confidence=1 - 2 * rules.alpha),
                 math.nan,
                 superiority_over_cells(d),
                 needed(a, b, score) if design == "crossed" else None,
             )
         )
-    adjusted = holm([e.test.p for e in found], ALPHA).adjusted
-    return tuple(
-        Evidence(**{**e.__dict__, "adjusted": p}) for e, p in zip(found, adjusted, strict=True)
-    )
+    adjusted = holm([e.test.p for e in found], rules.alpha).adjusted
+    return tuple(replace(e, adjusted=p) for e, p in zip(found, adjusted, strict=True))
+
+
+def family(rows: Sequence[Row], baseline: Row | None, rules: Rules) -> Iterator[tuple[Row, Row]]:
+    """Yield the pairs to compare: each method and the baseline, or every two, best first."""
+    if rules.family == "pairs":
+        yield from combinations(rows, 2)
+    elif baseline is not None:
+        yield from ((row, baseline) for row in rows if row is not baseline)
 
 
 def needed(a: np.ndarray, b: np.ndarray, score: tabulate.Metric) -> SampleSize | None:

@@ -6,19 +6,20 @@ import math
 
 from . import captions
 from .collect import Table
-from .evidence import ALPHA, MARGIN, Evidence
+from .evidence import Evidence
 from .formatting import NOTHING, count, difference, number, p_value
 from .grids import Column, Entry, Grid
 
 
 def grid(table: Table) -> Grid | None:
-    """Every method against the baseline; None where there is nothing to compare."""
+    """The plan's family of comparisons; None where there is nothing to compare."""
     if not table.evidence:
         return None
     labels = (f"difference, {table.primary.unit}", "95 % interval", "p", "p (Holm)",
               "P(better)", "seeds needed")  # fmt: skip
     head = (
         Column("method", numeric=False),
+        Column("against", numeric=False),
         *(Column(label) for label in labels),
         Column("verdict", numeric=False),
     )
@@ -41,6 +42,7 @@ def row(found: Evidence) -> tuple[Entry, ...]:
     needed = found.needed.n if found.needed else None
     return (
         Entry(found.method, name=True),
+        Entry(found.other, name=True),
         Entry(difference(found.metric, interval.difference)),
         Entry(shown),
         Entry(p_value(found.test.p)),
@@ -54,22 +56,27 @@ def row(found: Evidence) -> tuple[Entry, ...]:
 def caption(table: Table) -> str:
     """Say what was tested, on what, and which corrections were made."""
     first = table.evidence[0]
-    metric, margin = table.primary, number(100 * MARGIN, 0)
+    metric, rules = table.primary, first.rules
+    compared = {
+        "baseline": f"every method against the baseline {first.other}",
+        "pairs": "every two methods",
+    }[rules.family]
     seeds, speakers = first.interval.seeds, first.interval.speakers
     how = {
         "t": "by t on the two-way jackknife",
         "percentile": "by the paired bootstrap of seeds and speakers",
     }[first.interval.kind]
     text = (
-        f"For new seeds and new speakers, {captions.head(table)}: every method against the "
-        f"baseline {first.other} on their common seeds ({count(seeds, 'seed')}, "
+        f"For new seeds and new speakers, {captions.head(table)}: {compared} "
+        f"on their common seeds ({count(seeds, 'seed')}, "
         f"{count(speakers, 'test speaker')}; {first.interval.design} design). The difference in "
         f"{metric.label}, above zero where the method is the better one, has an interval {how}. p: "
         f"two-sided t with both sources of chance, on the differences of each speaker's own "
         f"{metric.label}; Holm over {count(len(table.evidence), 'comparison')}, which is the "
-        f"verdict's (p < {number(ALPHA, 2)}). Practically equal: the 90 % interval lies within "
-        f"{margin} point of zero (two one-sided tests). P(better): on a new speaker and a new "
-        "seed, with its 95 % interval; .75 is a meaningful difference (Bouthillier et al., 2021)."
+        f"verdict's (p < {rules.alpha:g}). Practically equal: the "
+        f"{100 - 200 * rules.alpha:g} % interval lies within {100 * rules.margin:g} points of zero "
+        "(two one-sided tests). P(better): on a new speaker and a new seed, with its 95 % "
+        "interval; .75 is a meaningful difference (Bouthillier et al., 2021)."
     )
     if any(found.needed for found in table.evidence):
         text += (

@@ -36,7 +36,7 @@ def markdown(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"grid": grid, "say": say, "name": name}
+    environment.filters |= {"grid": grid, "say": say, "name": name, "escaped": escaped}
     text = environment.get_template("report.md.j2").render(content=content)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .cells import Cell, flattened, said
-from .formatting import clean, duration
+from .formatting import clean, count, duration, ranges
 from .grouping import by
 
 
@@ -43,10 +43,31 @@ class Provenance:
     methods: tuple[Built, ...]
     command: str
     plan_hash: str
+    registered: str
     preset: str
     settings: tuple[tuple[str, str], ...]
     dirty: int
     compute: str
+
+
+def registration(plan: Mapping[str, Any]) -> str:
+    """Say what the plan fixed and when; empty for a store whose plan does not tell."""
+    made = plan.get("registered")
+    if not made:
+        return ""
+    when = clean(made["time"]).replace("T", " ").replace("+00:00", " UTC")
+    rules = (
+        f"metric {clean(plan.get('metric'))}, baseline {clean(plan.get('baseline') or 'none')}, "
+        f"family {clean(plan.get('family'))}, alpha {plan.get('alpha'):g}, region of practical "
+        f"equivalence ±{plan.get('margin'):g} points, seeds {ranges(plan.get('seeds') or [])}"
+    )
+    if made["cells"] == 0:
+        return f"Fixed on {when}, before the first cell: {rules}."
+    held = count(made["cells"], "record")
+    return (
+        f"NOT fixed beforehand: this plan was made on {when}, when the store held {held} of an "
+        f"earlier one. It says: {rules}."
+    )
 
 
 def provenance(cells: Sequence[Cell], plan: Mapping[str, Any] | None) -> Provenance:
@@ -75,6 +96,7 @@ def provenance(cells: Sequence[Cell], plan: Mapping[str, Any] | None) -> Provena
         methods=built(cells),
         command=clean(plan.get("command") or ""),
         plan_hash=clean(plan.get("hash") or ""),
+        registered=registration(plan),
         preset=clean(plan.get("preset") or ""),
         settings=tuple((clean(k), clean(v)) for k, v in flattened(plan.get("settings") or {})),
         dirty=sum(bool((c.record.get("git") or {}).get("dirty")) for c in cells),

@@ -168,6 +168,15 @@ def test_two_runs_into_one_store_at_once(toy, tmp_path):
     assert [r["status"] for r in records] == ["ok"] * 6
 
 
+def test_a_plan_is_registered_once_and_a_later_one_says_what_was_there(toy, tmp_path):
+    first = run(planned(), tmp_path, options=options(toy)).plan()
+    again = run(planned(), tmp_path, options=options(toy)).plan()
+    assert first["registered"]["cells"] == 0
+    assert again["registered"] == first["registered"]
+    other = run(planned(seeds=2), tmp_path, options=options(toy)).plan()
+    assert other["registered"]["cells"] == 1
+
+
 def test_records_say_where_they_come_from(toy, tmp_path):
     store = run(planned(), tmp_path, options=options(toy, command="bench run"))
     (record,) = store.records()

@@ -1,5 +1,6 @@
 """What is said for new seeds and speakers, against the predictions themselves."""
 
+import json
 import math
 from itertools import product
 
@@ -9,6 +10,7 @@ from fusemark.benchmark import Store
 from fusemark.benchmark.statistics.two_way import two_way_t
 from fusemark.reports import evidence_grid
 from fusemark.reports.collect import collect
+from fusemark.reports.writing import write
 from sklearn.metrics import f1_score
 
 from .stores import Spec, write_store
@@ -74,7 +76,7 @@ def test_two_seeds_or_speakers_test_nothing(tmp_path, seeds, speakers):
     assert found.verdict == "cannot be tested: it takes three seeds and three speakers"
     grid = evidence_grid.grid(table)
     assert grid is not None
-    assert grid.rows[0][2].text == "withheld"
+    assert grid.rows[0][3].text == "withheld"
     assert "it takes 3" in grid.caption
 
 
@@ -94,3 +96,34 @@ def test_without_a_baseline_or_for_a_regression_there_is_nothing_to_say(tmp_path
         table = collect(tmp_path / name).tables[0]
         assert table.evidence == ()
         assert evidence_grid.grid(table) is None
+
+
+def test_all_pairs_where_the_plan_says_so_at_its_level_and_margin(tmp_path):
+    write_store(tmp_path, Spec(seeds=(0, 1, 2), baseline=None))
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    plan |= {"family": "pairs", "alpha": 0.01, "margin": 2.5}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    table = collect(tmp_path).tables[0]
+    assert len(table.evidence) == 10  # five methods
+    assert {(e.rules.alpha, e.rules.margin) for e in table.evidence} == {(0.01, 0.025)}
+    p = sorted(e.test.p for e in table.evidence)
+    assert min(e.adjusted for e in table.evidence) == pytest.approx(min(1.0, 10 * p[0]))
+    caption = evidence_grid.grid(table).caption
+    assert "every two methods" in caption
+    assert "the 98 % interval lies within 2.5 points" in caption
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"), [(0, "before the first cell"), (7, "NOT fixed beforehand")]
+)
+def test_the_report_says_whether_the_plan_was_fixed_beforehand(tmp_path, cells, says):
+    write_store(tmp_path, Spec(seeds=(0, 1, 2)))
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    plan |= {"family": "baseline", "alpha": 0.05, "margin": 1.0}
+    plan["registered"] = {"time": "2026-11-20T10:00:00+00:00", "cells": cells}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    write(tmp_path, ("md", "html"))
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert says in text
+        assert "alpha 0.05, region of practical equivalence ±1 points, seeds 0–2" in text
