@@ -91,6 +91,7 @@ class Simulated(FusionDataset):
         given = {n: v for n, v in dataclasses.asdict(config).items() if n != "task"}
         owner = f"simulated:{config.task}"
         self.simulated = task(resolve(owner, given, task.defaults, task.has), owner)
+        self.training = self.simulated.training
         settings, lengths = self.simulated.settings, self.simulated.max_lengths
         self.task = Task(
             {m: Modality((settings.width(m),), lengths[m], task.rates[m]) for m in MODALITIES},

@@ -83,6 +83,11 @@ class SimulatedTask(ABC):
         return EVERYWHERE | self.has | {"symbols"}
 
     @property
+    def training(self) -> Mapping[str, Any]:
+        """Training settings that the task calls for, unless the run sets them."""
+        return {}
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the classes."""
         return tuple(str(label) for label in range(self.channel.classes))

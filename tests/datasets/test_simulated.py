@@ -284,3 +284,9 @@ def test_the_whole_of_cremad_like_streams_in_under_half_a_minute_of_one_core():
     began = time.process_time()
     assert sum(1 for _ in dataset.examples(np.arange(len(dataset)))) == 7442
     assert time.process_time() - began < 30
+
+
+@pytest.mark.parametrize(("clips", "epochs"), [(7442, 6), (2000, 23), (480, 60)])
+def test_fewer_clips_are_trained_on_for_as_many_steps(clips, epochs):
+    assert simulated("cremad-like", clips=clips).training["epochs"] == epochs
+    assert simulated("synergy").training == {}
