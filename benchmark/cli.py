@@ -132,6 +132,73 @@ def run(
         Console().print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
+@app.command()
+def cost(
+    methods: Annotated[str, typer.Option(help="Names, by commas; `all`, `only:*`.")] = "all",
+    lengths: Annotated[str, typer.Option(help="64:4096 (doubled), or a list.")] = "64:4096",
+    batch: Annotated[str, typer.Option(help="Examples, by commas.")] = "1,32",
+    vary: Annotated[
+        str, typer.Option(help="The modality whose lengths these are, or all, scaled with the last")
+    ] = "all",
+    device: Annotated[str, typer.Option(help="cpu, cuda, by commas.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16, by commas.")] = "float32",
+    only: Annotated[
+        str, typer.Option(help="Of flops, predicted, memory (predicted too), latency.")
+    ] = "flops,memory,latency",
+    size: Annotated[str, typer.Option(help="small or paper.")] = "small",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting by path: mult.layers=2.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The method to compare with; default the first.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Whose rates and widths; default CREMA-D's.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results/cost"),
+    data_root: DataRoot = None,
+    plugin: Plugins = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that count; default one a core.", min=1)
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Of what is timed.", min=1)] = 1,
+    memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
+    time_limit: Annotated[str, typer.Option(help="Of one shape: 90s, 20m.")] = "20m",
+    call_limit: Annotated[str, typer.Option(help="Of one timed call.")] = "10s",
+    budget: Annotated[str, typer.Option(help="Of timing all methods at one shape.")] = "60s",
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep records of other code.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what broke a limit or failed.")
+    ] = False,
+) -> None:
+    """Measure what methods cost as sequences grow: FLOPs, memory and latency."""
+    from .cost.command import Asked, run_command
+    from .cost.study import Running
+    from .run import data_root as find_root
+
+    load_plugins(plugin)
+    asked = Asked(
+        methods, lengths, batch, vary, device, dtype, only, size, baseline, dataset,
+        assignments(set_), threads, out,
+    )  # fmt: skip
+    running = Running(
+        workers, bytes_(memory_limit) if memory_limit else None, seconds(time_limit),
+        seconds(call_limit), seconds(budget), tuple(plugin or ()), keep_stale, retry_failed,
+    )  # fmt: skip
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    try:
+        whole = run_command(asked, running, find_root(data_root), console)
+    except KeyboardInterrupt:
+        console.print(f"stopped; the same command goes on from {out}")
+        raise SystemExit(130) from None
+    if not whole:
+        raise SystemExit(1)
+
+
 @app.command("report")
 def report_command(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of results.")],

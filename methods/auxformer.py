@@ -186,6 +186,32 @@ class AuxFormer(FusionMethod):
             for n in self.task.names
         }
 
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, branches: str = ""
+    ) -> int:
+        """4 B d L sum_m T_m (4 T_m + sum_(n != m) T_n): cross, self and three passes; then 24 d."""
+        from .blocks import algebra
+
+        config, width, names = self.config, self.config.width, self.task.names
+        outputs, hidden = len(self.task.outputs), config.hidden
+        main = inputs = alone = algebra.Work()
+        for name, modality in self.task.modalities.items():
+            steps = lengths[name]
+            if modality.shape != (width,):
+                inputs += algebra.projection(batch * steps, modality, width)
+            memory = sum(lengths[n] for n in names if n != name) or steps
+            own = algebra.layer(batch, steps, width)
+            main += config.layers * (algebra.layer(batch, steps, width, memory) + own)
+            alone += PASSES * config.layers * own
+            narrow = (width, hidden, max(1, hidden // 2), width, outputs)
+            alone += algebra.perceptron(batch, *narrow)
+        joint = width * len(names)
+        main += algebra.perceptron(batch, joint, joint, joint, outputs)
+        if branches:
+            # The loss hears every branch anyway.
+            return (inputs + alone).backward if branches == "apart" else 0
+        return (inputs + main + alone).flops(training)
+
 
 class Cross(nn.Module):
     """Encoder with positions that attends to several memories, one after the other in time."""

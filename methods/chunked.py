@@ -104,6 +104,18 @@ class Chunked(CostlyFusion):
         encoded = encoded.unflatten(0, starts.shape).flatten(1, 2)
         return encoded, counted.repeat_interleave(tokens, dim=1)
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B d (4 L C (k + m)^2 + sum_m (4 L T_m^2 + 8 X T_m C k)) for C chunks of the task."""
+        from .blocks import algebra
+
+        config, name = self.config, self.expensive
+        chunks = -(-self.task.modalities[name].max_length // config.stride)
+        modality, rows = self.task.modalities[name], batch * lengths[name]
+        frames = algebra.projection(rows, modality, config.width)
+        encoded = algebra.transformer(batch * chunks, config.tokens + config.chunk, config)
+        crossed = super().flops(batch, {**lengths, name: chunks * config.tokens}, training)
+        return (frames + encoded).flops(training) + crossed
+
 
 def starting(lengths: Tensor, chunk: int, chunks: int) -> tuple[Tensor, Tensor]:
     """First frames of C chunks of m frames, (B, C) int64, and which of them count, (B, C) bool.

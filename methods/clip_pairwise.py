@@ -36,3 +36,13 @@ class ClipPairwise(ContrastedFusion):
 
     def contrast(self, parts: Sequence[Tensor], scale: Tensor, counted: Tensor) -> Tensor:
         return clip_pairwise(parts, scale, counted)
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """Encoders and head; in training every ordered pair, 6 M (M - 1) B^2 d."""
+        from .blocks import algebra
+
+        cost, count = super().flops(batch, lengths, training), len(self.task.names)
+        if not training:
+            return cost
+        pair = algebra.product(batch, self.config.width, batch)
+        return cost + (count * (count - 1) * pair).flops(training)

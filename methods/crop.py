@@ -68,3 +68,8 @@ class Crop(ReducedFusion):
         index = index.reshape(index.shape + (1,) * (values.ndim - 2))
         index = index.expand(-1, -1, *values.shape[2:])
         return values.gather(1, index), lengths.clamp(max=self.config.excerpt)
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """`unchunked` with min(T_v, E) frames of the costly modality."""
+        kept = min(lengths[self.expensive], self.config.excerpt)
+        return super().flops(batch, {**lengths, self.expensive: kept}, training)

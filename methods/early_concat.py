@@ -55,6 +55,19 @@ class EarlyConcat(FusionMethod):
         mask = steps < longest[:, None]
         return Output(self.head(masked_mean(self.encoder(x, mask=mask), mask)))
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B T (24 L d^2 + 4 L T d) for the longest T, and sum_m B T_m (2 D_m d + 2 K d^2)."""
+        from .blocks import algebra
+
+        config, task = self.config, self.task
+        stems = algebra.total(
+            algebra.stem(batch, lengths[n], m, config.width, config.kernel)
+            for n, m in task.modalities.items()
+        )
+        encoder = algebra.transformer(batch, max(lengths[n] for n in task.names), config)
+        head = algebra.linear(batch, config.width, len(task.outputs))
+        return (stems + encoder + head).flops(training)
+
 
 def align(x: Tensor, steps: Tensor, lengths: Tensor, longest: Tensor) -> Tensor:
     """Stretch sequences (B, T_m, d) of some lengths (B,) to longer ones (B,), read at (B, T)."""

@@ -39,3 +39,8 @@ class FrameDiscard(ReducedFusion):
     def reduce(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         every = self.config.every
         return values[:, ::every], (lengths + every - 1) // every
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """`unchunked` with ceil(T_v / n) frames of the costly modality."""
+        kept = -(-lengths[self.expensive] // self.config.every)
+        return super().flops(batch, {**lengths, self.expensive: kept}, training)

@@ -57,6 +57,18 @@ class GatedMultimodal(FusionMethod):
         ]
         return Output(self.head(self.unit(vectors, present)))
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), and the unit's gates."""
+        from .blocks import algebra
+
+        config, task, width = self.config, self.task, self.config.width
+        count = len(task.names)
+        gates = 1 if count == 2 else count
+        work = algebra.unimodals(batch, lengths, task, config)
+        work += algebra.linear(batch, count * width, gates * width)
+        work += count * algebra.linear(batch, width, width)
+        return (work + algebra.perceptron(batch, width, width, len(task.outputs))).flops(training)
+
 
 class GatedUnit(nn.Module):
     """The unit itself: bimodal for two vectors, general for any other number of them."""

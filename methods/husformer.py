@@ -134,6 +134,18 @@ class Husformer(FusionMethod):
         weights = alpha.to(logits.dtype)[labels] * batch.labelled
         return {"focal": focal_loss(logits, labels, weights, self.config.gamma)}
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B d D T (8 T + (44 + 4 M) d) for T = sum_m T_m."""
+        from .blocks import algebra
+
+        config, width = self.config, self.config.width
+        steps = sum(lengths[n] for n in self.task.names)
+        work = config.layers * algebra.layer(batch, steps, width)
+        for name, modality in self.task.modalities.items():
+            work += algebra.projection(batch * lengths[name], modality, width)
+            work += config.layers * algebra.layer(batch, lengths[name], width, steps)
+        return (work + algebra.linear(batch, width, len(self.task.outputs))).flops(training)
+
 
 def stack(config: Husformer.Config) -> Encoder:
     """Build an encoder of these settings."""

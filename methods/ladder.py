@@ -153,6 +153,34 @@ class Ladder(AuxFormer):
                 known = clean.layers[stack, target]
                 yield stack, target, decode(lateral, torch.stack(tops), known, torch.stack(seen))
 
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, branches: str = ""
+    ) -> int:
+        """`auxformer`; in training both paths, and 2 B T d^2 levels routes for the decoders."""
+        from .blocks import algebra
+
+        plain = super().flops(batch, lengths, training, branches)
+        if not training or not any(self.routes.values()):
+            return plain
+        width, outputs = self.config.width, len(self.task.outputs)
+        kept = decoders = algebra.Work()
+        for name, modality in self.task.modalities.items():
+            level = algebra.measured(batch * lengths[name], width)
+            # What was not projected has no gradient.
+            kept += level.unheard if modality.shape == (width,) else level
+            kept += (PASSES if branches else PASSES + 2) * level
+        if branches:
+            return plain + (kept.backward if branches == "apart" else 0)
+        # At length zero readouts are left, of which no loss hears the clean path's.
+        readouts = super().flops(batch, dict.fromkeys(lengths, 0))
+        for levels in LEVELS.values():
+            for target, sources in self.routes.items():
+                steps, routes = lengths[target], len(sources)
+                decoders += algebra.decoder(batch, steps, routes, levels, width, outputs)
+                # The levels' weights lambda.
+                decoders += algebra.product(1, levels, routes, gradients=1)
+        return 2 * plain - 2 * readouts + (2 * kept + decoders).flops(training)
+
 
 class Path:
     """One passage through the network that keeps every level of every stack.

@@ -63,3 +63,17 @@ class LateAverage(FusionMethod):
             )
             for name in self.task.names
         }
+
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, branches: str = ""
+    ) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d)."""
+        from .blocks import algebra
+
+        config, task = self.config, self.task
+        heads = len(task.names) * algebra.linear(batch, config.width, len(task.outputs))
+        each = algebra.unimodals(batch, lengths, task, config) + heads
+        if branches:
+            # The loss hears every branch anyway.
+            return each.backward if branches == "apart" else 0
+        return each.flops(training)

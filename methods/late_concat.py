@@ -68,6 +68,21 @@ class LateConcat(FusionMethod):
             for name in self.task.names
         }
 
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, branches: str = ""
+    ) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), and M + 1 readings of a head."""
+        from .blocks import algebra
+
+        config, task, count = self.config, self.task, len(self.task.names)
+        encoders = algebra.unimodals(batch, lengths, task, config)
+        hidden = () if config.head == "linear" else (config.width,)
+        head = algebra.perceptron(batch, count * config.width, *hidden, len(task.outputs))
+        alone = count * head
+        if branches:
+            return alone.backward + (encoders.backward if branches == "apart" else 0)
+        return (encoders + head + alone.unheard).flops(training)
+
 
 def logits(name: str) -> str:
     """Name of a branch's logits among the auxiliary outputs."""

@@ -71,6 +71,15 @@ class LowRankMultimodalFusion(FusionMethod):
         ]
         return Output(self.fusion(vectors))
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), and 2 B M R d outputs."""
+        from .blocks import algebra
+
+        config, task = self.config, self.task
+        factor = algebra.product(batch, config.width, config.rank * len(task.outputs))
+        encoders = algebra.unimodals(batch, lengths, task, config)
+        return (encoders + len(task.names) * factor).flops(training)
+
 
 class LowRankFusion(nn.Module):
     """Rank-R linear map from the outer product of [1; h_m] to some outputs.

@@ -128,6 +128,25 @@ class MultimodalAdaptationGate(FusionMethod):
         steps = batch.values[self.pivot].shape[1]
         return resampled(x, batch.lengths[name], batch.lengths[self.pivot], steps)
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B T (24 L d^2 + 4 L T d + sum_m (2 d^2 + 4 D_m d)) for T steps of the pivot."""
+        from .blocks import algebra
+
+        config, modalities, width = self.config, self.task.modalities, self.config.width
+        steps, pivot = lengths[self.pivot], modalities[self.pivot]
+        work = algebra.stem(batch, steps, pivot, width, config.kernel)
+        work += algebra.transformer(batch, steps, config)
+        for name, modality in modalities.items():
+            if name == self.pivot:
+                continue
+            images = len(modality.shape) != 1
+            features = width if images else modality.width
+            if images:
+                work += algebra.projection(batch * lengths[name], modality, width)
+            work += algebra.linear(batch * steps, features + width, width)
+            work += algebra.linear(batch * steps, features, width, leaf=not images)
+        return (work + algebra.linear(batch, width, len(self.task.outputs))).flops(training)
+
 
 class AdaptationGate(nn.Module):
     """The gate itself: steps displaced by other modalities' features at the same steps.

@@ -127,3 +127,17 @@ class MBT(FusionMethod):
     def exchange(self, updates: Sequence[Tensor]) -> Tensor:
         """Average what the modalities made of the bottleneck tokens, each (B, tokens, d)."""
         return torch.stack(list(updates)).mean(0)
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B d L (24 T d + 4 T^2) for T = 1 + T_m, and B tokens more in fusion layers."""
+        from .blocks import algebra
+
+        config, width, work = self.config, self.config.width, algebra.Work()
+        fused = min(config.fusion_layers, config.layers)
+        for name, modality in self.task.modalities.items():
+            steps = 1 + lengths[name]
+            work += algebra.projection(batch * lengths[name], modality, width)
+            work += (config.layers - fused) * algebra.layer(batch, steps, width)
+            work += fused * algebra.layer(batch, steps + config.bottlenecks, width)
+            work += algebra.linear(batch, width, len(self.task.outputs))
+        return work.flops(training)

@@ -204,6 +204,38 @@ class MFM(FusionMethod):
             errors.append(mean_where(each.flatten(1), (valid & there[:, None]).flatten()[None]))
         return torch.stack(errors).sum()
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """8 B T d sum (n + d) over all LSTMs, and the fusion network: affine in the aligned T."""
+        from .blocks import algebra
+
+        config, width, code = self.config, self.config.width, self.config.code
+        inputs = [m.width for m in self.task.modalities.values()]
+        count, outputs = len(inputs), len(self.task.outputs)
+        steps = min(self.longest, max(lengths[n] for n in self.task.names))
+        rest = [sum(inputs) - size for size in inputs] if count > 1 else []
+        rows = batch * (1 + len(rest))
+
+        def codes(sizes: list[int]) -> algebra.Work:
+            read = algebra.lstms(batch, steps, sizes, width)
+            return read + len(sizes) * algebra.linear(batch, width, code)
+
+        work = algebra.lstms(batch, steps, inputs, width) + codes(rest)
+        work += algebra.memory_fusion(batch, steps, count * width, width, config.hidden)
+        work += algebra.linear(batch, (count + 1) * width, code)
+        work += algebra.perceptron(rows, code, code, code)
+        work += algebra.perceptron(rows, code, code, outputs)
+        if training:
+            work += codes([*inputs, *rest])
+            # Kernels within the codes, between them and the draws, and within the draws.
+            kernels = [algebra.product(batch, code, batch, gradients) for gradients in (2, 1, 0)]
+            kernels.append(algebra.product(batch, batch, 1, gradients=1))
+            work += (1 + count) * algebra.total(kernels)
+            both = batch * (2 if rest else 1)
+            work += count * algebra.perceptron(both, code, code, code)
+            work += count * steps * algebra.linear(both, 2 * code, 8 * code)
+            work += algebra.total(algebra.linear(both * steps, 2 * code, n) for n in inputs)
+        return work.flops(training)
+
 
 def others(inputs: list[Tensor]) -> list[Tensor]:
     """For each sequence (B, T, n_m) all others side by side, (B, T, sum of their n)."""

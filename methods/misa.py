@@ -156,6 +156,24 @@ class Misa(FusionMethod):
         terms["reconstruction"] = config.reconstruction * mean(decoded)
         return terms
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), the parts and their fusion."""
+        from .blocks import algebra
+
+        config, task, width = self.config, self.task, self.config.width
+        count = len(task.names)
+        joint = count * width
+        work = algebra.unimodals(batch, lengths, task, config)
+        work += 4 * count * algebra.linear(batch, width, width)
+        work += algebra.layer(batch, 2 * count, width)
+        work += algebra.perceptron(batch, 2 * joint, joint, len(task.outputs))
+        if training:
+            pairs = count * (count - 1) // 2
+            # Five moments of each of the two; then X' Y.
+            work += pairs * 10 * algebra.product(1, batch, width, gradients=1)
+            work += (count + pairs) * algebra.product(width, batch, width)
+        return work.flops(training)
+
 
 def mean(terms: Sequence[Tensor]) -> Tensor:
     """Mean of several scalars."""

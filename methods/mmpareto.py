@@ -93,6 +93,21 @@ class MMPareto(TrainingStrategy):
             for i, pair in zip(own, zip(joint, unimodal, strict=True), strict=True):
                 parameters[i].grad = combined(pair, weights)
 
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, **branches: str
+    ) -> int:
+        """The method's, in training every branch backward again, and 8 a parameter of branches."""
+        from .blocks import algebra
+
+        cost = super().flops(batch, lengths, training, **branches)
+        if branches or not training:
+            return cost
+        for branch in self.branches().values():
+            size = sum(parameter.numel() for parameter in branch.parameters)
+            # Inner products of two gradients; a step of Frank-Wolfe, and a quadratic form.
+            cost += algebra.product(2, size, 2).forward + 2 * 8 + 4
+        return cost + algebra.heard(self.inner, batch, lengths, "apart")
+
 
 def pareto(gram: Tensor, gamma: float) -> Tensor:
     """Return the factors (2,) of g and g_m from their inner products (2, 2)."""

@@ -194,6 +194,26 @@ class MulT(FusionMethod):
         key = torch.arange(valid.shape[1], device=valid.device)
         return valid[:, None] & (key <= query[:, None] + shift[:, None, None])
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B d sum_m T_m (sum_n (4 D T_n + 24 D d) + (M - 1) D' (4 T_m + 24 (M - 1) d)), D' self."""
+        from .blocks import algebra
+
+        config, task, width = self.config, self.task, self.config.width
+        fused, depth = width * max(len(task.names) - 1, 1), max(config.layers, 3)
+        work = algebra.Work()
+        for target, modality in task.modalities.items():
+            steps, images = lengths[target], len(modality.shape) != 1
+            rows, channels = batch * steps, width if images else modality.width
+            if images:
+                work += algebra.projection(rows, modality, width)
+            work += algebra.convolution(rows, config.kernel, channels, width, leaf=not images)
+            for source in (n for n in task.names if n != target):
+                work += config.layers * algebra.layer(batch, steps, width, lengths[source])
+            work += depth * algebra.layer(batch, steps, fused)
+        joint = fused * len(task.names)
+        work += algebra.perceptron(batch, joint, joint, joint, len(task.outputs))
+        return work.flops(training)
+
 
 class Convolution(nn.Module):
     """Temporal convolution without bias to the model width; every length is kept."""

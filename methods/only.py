@@ -51,3 +51,12 @@ class Only(FusionMethod):
 
     def forward(self, batch: Batch) -> Output:
         return Output(self.head(self.encoder(batch, self.config.modality)))
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B T (2 D d + 2 K d^2 + 24 L d^2 + 4 L T d) of the one modality."""
+        from .blocks import algebra
+
+        config, name = self.config, self.config.modality
+        encoder = algebra.unimodal(batch, lengths[name], self.task.modalities[name], config)
+        head = algebra.linear(batch, config.width, len(self.task.outputs))
+        return (encoder + head).flops(training)

@@ -113,6 +113,21 @@ class Perceiver(FusionMethod):
         x = self.project[name](batch.visible(name))
         return x + sinusoids(x) + self.modality[name]
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B d R (4 T (d + N) + N (20 d + 24 L d + 4 L N)) for T = sum_m T_m."""
+        from .blocks import algebra
+
+        config, width, latents = self.config, self.config.width, self.config.latents
+        steps = sum(lengths[n] for n in self.task.names)
+        inputs = algebra.total(
+            algebra.projection(batch * lengths[n], m, width)
+            for n, m in self.task.modalities.items()
+        )
+        cross = algebra.layer(batch, latents, width, steps)
+        repeat = cross + config.layers * algebra.layer(batch, latents, width)
+        head = algebra.linear(batch, width, len(self.task.outputs))
+        return (inputs + config.repeats * repeat + head).flops(training)
+
 
 def block(config: Perceiver.Config, heads: int) -> Layer:
     """Build a block of attention and feed-forward net with these settings."""

@@ -101,6 +101,19 @@ class PMR(TrainingStrategy):
             terms["pmr:entropy"] = -self.config.mu * (fast * entropy).sum()
         return terms
 
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, **branches: str
+    ) -> int:
+        """The method's, in training with all branches heard, and 6 B M C^2 for distances."""
+        from .blocks import algebra
+
+        cost = super().flops(batch, lengths, training, **branches)
+        if branches or not training:
+            return cost
+        # A difference, a square and a sum for each number of each pair; the same backward.
+        distances = 3 * batch * self.prototypes.numel()
+        return cost + algebra.heard(self.inner, batch, lengths, "together") + 2 * distances
+
 
 def rebalance(
     z: Tensor, prototypes: Tensor, seen: Tensor, labels: Tensor, counted: Tensor

@@ -55,3 +55,18 @@ class Symile(ContrastedFusion):
         if self.training:
             return symile(parts, scale, counted, drawn_orders(len(parts), counted))
         return symile(parts, scale, counted, kept_orders(len(parts), counted))
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """Encoders and head; in training M anchors against N tuples, 6 M B N d."""
+        from .blocks import algebra
+
+        cost, width = super().flops(batch, lengths, training), self.config.width
+        if not training:
+            return cost
+        count, built = len(self.task.names), algebra.Work()
+        tuples = batch
+        if self.config.negatives == "n_squared":
+            tuples = batch ** (count - 1)
+            built = algebra.outer(width, *[batch] * (count - 1))
+        scores = algebra.product(batch, width, tuples)
+        return cost + (count * (scores + built)).flops(training)

@@ -90,6 +90,20 @@ class TensorFusionNetwork(FusionMethod):
         hidden = functional.relu(self.first(tensor_fusion(vectors)))
         return Output(self.rest(self.dropout(hidden)))
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), and 2 B H (k + 1)^M."""
+        from math import prod
+
+        from .blocks import algebra
+
+        config, task, count = self.config, self.task, len(self.task.names)
+        sizes, hidden = [config.projected + 1] * count, config.hidden
+        work = algebra.unimodals(batch, lengths, task, config)
+        work += count * algebra.linear(batch, config.width, config.projected)
+        work += algebra.outer(batch, *sizes)
+        work += algebra.perceptron(batch, prod(sizes), hidden, hidden, len(task.outputs))
+        return work.flops(training)
+
 
 def tensor_fusion(vectors: Sequence[Tensor]) -> Tensor:
     """Outer product of [1; h_m] over all vectors (B, k_m), flattened: (B, product of k_m + 1).

@@ -192,6 +192,32 @@ class UniLLM(FusionMethod):
         for parameter, slopes in zip(parameters, zip(*gradients, strict=True), strict=True):
             parameter.grad = combined(slopes, weights)
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """B d L (24 T d + 4 T^2) for T = prompts + sum_m T_m + 1, and stems; nothing replayed.
+
+        That is a first training step; an example replayed later costs as much as one of the batch.
+        """
+        from .blocks import algebra
+
+        config, task, width = self.config, self.task, self.config.width
+        if config.backbone:
+            raise NotImplementedError(f"the cost of backbone {config.backbone!r} is not declared")
+        count, work = len(task.names), algebra.Work()
+        for name, modality in task.modalities.items():
+            rows = batch * lengths[name]
+            work += algebra.projection(rows, modality, width)
+            work += config.stem * algebra.layer(batch, lengths[name], width)
+            work += 2 * algebra.linear(rows, width, width)
+        work += algebra.linear(batch, width + count + width, config.pool)
+        if config.active > 1:
+            work += batch * algebra.product(1, config.active, config.length * width)
+        steps = config.length + sum(lengths[n] for n in task.names) + 1
+        work += algebra.transformer(batch, steps, config)
+        work += algebra.linear(batch, width, len(task.outputs))
+        if training:
+            work += count * (count - 1) * algebra.product(batch, width, batch)
+        return work.flops(training)
+
 
 def replay(pattern: Iterable[bool]) -> str:
     """Name of a pattern's replayed loss: ``replay:10`` has the first modality of two."""

@@ -90,6 +90,34 @@ class FusionMethod(nn.Module):
         """By modality what it alone feeds; empty where the method has no such parts."""
         return {}
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """Return the cost of a forward pass, or of a training step, in closed form.
+
+        Algebra in the lengths, the settings and the task: it builds no module and counts nothing.
+        One multiply-add is two FLOPs; matrix products, attention, convolutions and products that
+        are the fusion itself count, element-wise operations do not.
+
+        A method with branches takes ``branches`` too, a keyword, and then returns what a training
+        step costs more where a strategy's losses hear their logits: in the method's own backward
+        pass (``"together"``), or each branch in a pass of its own (``"apart"``).
+
+        Parameters
+        ----------
+        batch
+            Number of examples.
+        lengths
+            Padded length of each modality.
+        training
+            Whether to return the forward pass in training, the losses and the backward pass
+            together; otherwise one inference.
+
+        Raises
+        ------
+        NotImplementedError
+            The method declares no formula.
+        """
+        raise NotImplementedError(f"{type(self).__name__} declares no formula of its cost")
+
 
 class TrainingStrategy(FusionMethod):
     """A method that trains another one differently: ``mult+missing-modality``.
@@ -127,6 +155,12 @@ class TrainingStrategy(FusionMethod):
 
     def branches(self) -> Mapping[str, Branch]:
         return self.inner.branches()
+
+    def flops(
+        self, batch: int, lengths: dict[str, int], training: bool = False, **branches: str
+    ) -> int:
+        """Return the wrapped method's cost; a strategy that computes more itself adds that."""
+        return self.inner.flops(batch, lengths, training, **branches)
 
 
 def supervised_loss(logits: Tensor, batch: Batch, task: Task) -> Tensor:

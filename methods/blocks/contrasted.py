@@ -73,6 +73,17 @@ class ContrastedFusion(FusionMethod):
             "contrastive": self.config.weight * contrastive,
         }
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """sum_m B T_m (2 D_m d + 2 K d^2 + 24 L d^2 + 4 L T_m d), without the contrast."""
+        from . import algebra
+
+        config, task = self.config, self.task
+        width, count = config.width, len(task.names)
+        encoders = algebra.unimodals(batch, lengths, task, config)
+        read = count * algebra.linear(batch, width, width)
+        head = algebra.linear(batch, (count + 1) * width, len(task.outputs))
+        return (encoders + read + head).flops(training)
+
 
 def representation(name: str) -> str:
     """Name of a modality's representation among the auxiliary outputs."""

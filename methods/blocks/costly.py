@@ -81,6 +81,24 @@ class CostlyFusion(FusionMethod):
             pooled.append(masked_mean(self.inward[name](tokens, x, mask), kept))
         return Output(self.head(torch.cat(pooled or [masked_mean(tokens, kept)], dim=-1)))
 
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """Count all but the tokens, whose number stands as the costly modality's length.
+
+        For N tokens 4 B d L T_m^2 + 8 B d X T_m N in each other modality m, X the crossings.
+        """
+        from . import algebra
+
+        config, tokens, crossed = self.config, lengths[self.expensive], algebra.Work()
+        for name in self.others:
+            steps, modality = lengths[name], self.task.modalities[name]
+            crossed += algebra.projection(batch * steps, modality, config.width)
+            crossed += algebra.transformer(batch, steps, config)
+            outward = algebra.layer(batch, steps, config.width, tokens)
+            inward = algebra.layer(batch, tokens, config.width, steps)
+            crossed += config.crossings * (outward + inward)
+        joint, outputs = max(2 * len(self.others), 1) * config.width, len(self.task.outputs)
+        return (crossed + algebra.perceptron(batch, joint, config.width, outputs)).flops(training)
+
 
 class ReducedFusion(CostlyFusion):
     """Conventional fusion of the costly modality's frames, or of those that a subclass keeps.
@@ -100,6 +118,16 @@ class ReducedFusion(CostlyFusion):
         values, lengths = self.reduce(values, lengths)
         mask = torch.arange(values.shape[1], device=lengths.device) < lengths[:, None]
         return self.backbone(self.project[self.expensive](values), mask=mask), mask
+
+    def flops(self, batch: int, lengths: dict[str, int], training: bool = False) -> int:
+        """4 B d (L T_v^2 + sum_m (L T_m^2 + 2 X T_m T_v)) for T_v frames that are kept."""
+        from . import algebra
+
+        config, steps = self.config, lengths[self.expensive]
+        modality = self.task.modalities[self.expensive]
+        frames = algebra.projection(batch * steps, modality, config.width)
+        tokens = frames + algebra.transformer(batch, steps, config)
+        return tokens.flops(training) + super().flops(batch, lengths, training)
 
 
 class Crossing(nn.Module):

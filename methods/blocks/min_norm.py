@@ -41,10 +41,12 @@ def min_norm(gram: Tensor) -> Tensor:
         slopes = gram @ weights
         toward = slopes.argmin()
         away = slopes.masked_fill(weights <= 0.0, -torch.inf).argmax()
-        gap = slopes[away] - slopes[toward]
-        length = squares[toward] + squares[away] - 2.0 * gram[toward, away]
-        moved = torch.minimum((gap / length.clamp(min=1e-300)).clamp(min=0.0), weights[away])
-        shift = (index == toward).to(gram.dtype) - (index == away).to(gram.dtype)
+        # By products with unit vectors: indexing by a tensor would read its value.
+        to, off = (index == toward).to(gram.dtype), (index == away).to(gram.dtype)
+        shift = to - off
+        gap, length = -(shift * slopes).sum(), (shift * (gram * shift).sum(1)).sum()
+        held = (off * weights).sum()
+        moved = torch.minimum((gap / length.clamp(min=1e-300)).clamp(min=0.0), held)
         weights = weights + moved * shift
     return weights
 

@@ -1,0 +1,1 @@
+"""What a method costs as sequences grow: FLOPs, memory and latency."""

@@ -1,0 +1,150 @@
+"""Latency: methods that take turns in one process, and ratios to one of them.
+
+Wall-clock times move with whatever else the machine does. Every round runs each method once, in an
+order drawn anew, so that a change in the machine's speed meets all of them; ratios are taken within
+a round.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+LEAST = 10
+"""Rounds before the spread is judged."""
+SPREAD = 0.1
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Times of one piece of work, in seconds.
+
+    Parameters
+    ----------
+    median, p95, iqr
+        Of the repeats.
+    repeats
+        Rounds that were measured.
+    settled
+        Whether the interquartile range came under a tenth of the median within the budget.
+    ratio, low, high
+        Median over rounds of its time over the baseline's in the same round, and the 95 %
+        bootstrap interval of that median.
+    samples
+        The times themselves, round by round.
+    """
+
+    median: float
+    p95: float
+    iqr: float
+    repeats: int
+    settled: bool
+    ratio: float
+    low: float
+    high: float
+    samples: tuple[float, ...]
+
+
+def measure(
+    work: Mapping[str, Callable[[], Any]], baseline: str, *, budget: float, device: str = "cpu",
+    warm_up: int = 2, most: int = 1000, seed: int = 0,
+) -> dict[str, Latency]:  # fmt: skip
+    """Time pieces of work against one another.
+
+    Parameters
+    ----------
+    work
+        By name what is to be timed; what it needs is made before.
+    baseline
+        The name that ratios are taken to.
+    budget
+        Seconds after which no new round is begun, once there are three.
+    device
+        On ``"cuda"`` times are those of CUDA events, read after one synchronisation at the end.
+    warm_up
+        Rounds that are not counted.
+    most
+        Rounds at most.
+    """
+    chance = np.random.default_rng(seed)
+    names = list(work)
+    take = rounds_on_gpu if device == "cuda" else rounds_on_cpu
+    take(work, names, chance, warm_up)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    begun = time.perf_counter()
+    while True:
+        # On a GPU many rounds go by between two synchronisations.
+        for name, found in take(work, names, chance, 10 if device == "cuda" else 1).items():
+            times[name] += found
+        repeats = len(times[baseline])
+        if repeats >= most or (repeats >= LEAST and all(settled(t) for t in times.values())):
+            break
+        if repeats >= 3 and time.perf_counter() - begun > budget:
+            break
+    base = np.asarray(times[baseline])
+    return {name: summary(np.asarray(t), base, seed) for name, t in times.items()}
+
+
+def rounds_on_cpu(
+    work: Mapping[str, Callable[[], Any]], names: Sequence[str], chance: np.random.Generator,
+    count: int,
+) -> dict[str, list[float]]:  # fmt: skip
+    """Run rounds, each name once in an order of its own; return wall-clock seconds."""
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(count):
+        for name in map(str, chance.permutation(np.asarray(names))):
+            start = time.perf_counter()
+            work[name]()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def rounds_on_gpu(
+    work: Mapping[str, Callable[[], Any]], names: Sequence[str], chance: np.random.Generator,
+    count: int,
+) -> dict[str, list[float]]:  # fmt: skip
+    """Run rounds between CUDA events; return the seconds between them."""
+    marks: list[tuple[str, Any, Any]] = []
+    for _ in range(count):
+        for name in map(str, chance.permutation(np.asarray(names))):
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            start.record()
+            work[name]()
+            end.record()
+            marks.append((name, start, end))
+    torch.cuda.synchronize()
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for name, start, end in marks:
+        times[name].append(1e-3 * start.elapsed_time(end))
+    return times
+
+
+def settled(times: Sequence[float]) -> bool:
+    """Whether the interquartile range is under a tenth of the median."""
+    low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
+    return bool(high - low < SPREAD * middle)
+
+
+def summary(times: np.ndarray, base: np.ndarray, seed: int, draws: int = 2000) -> Latency:
+    """Summarise a piece's times (n,) and those of the baseline in the same rounds (n,)."""
+    ratios = times / base
+    rng = np.random.default_rng(seed)
+    drawn = np.median(rng.choice(ratios, (draws, len(ratios))), axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    lower, middle, upper = np.quantile(times, [0.25, 0.5, 0.75])
+    return Latency(
+        median=float(middle),
+        p95=float(np.quantile(times, 0.95)),
+        iqr=float(upper - lower),
+        repeats=len(times),
+        settled=settled(times.tolist()),
+        ratio=float(np.median(ratios)),
+        low=float(low),
+        high=float(high),
+        samples=tuple(times.tolist()),
+    )

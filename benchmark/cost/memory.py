@@ -1,0 +1,236 @@
+"""Predicted memory: the peak of live tensors, from shapes alone.
+
+On fake tensors every operator takes the path that it takes on the CPU and makes no number; a
+storage is followed from the operator that makes it until nothing holds it. Of working memory
+inside operators only the copies are known that they make of operands in another order or type.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._mode_utils import no_dispatch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..contract import FusionMethod
+from .flops import composite, described, leaves, repeatable, shapes
+from .steps import Measured
+
+WARM_UP = 4
+"""Steps of the sequences in the step before: it leaves gradients and the optimiser's state."""
+
+CPU = torch.device("cpu")
+CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that live tensors take at the worst moment, and what of them is always there.
+
+    Parameters
+    ----------
+    inference, training
+        Peak of a prediction, and of a training step that is not the first.
+    parameters
+        Of the model, with its buffers.
+    gradients, optimiser
+        After a training step.
+    inputs
+        The batch.
+    """
+
+    inference: int
+    training: int
+    parameters: int
+    gradients: int
+    optimiser: int
+    inputs: int
+
+    @property
+    def activations(self) -> int:
+        """What a training step needs at its peak beside all that is always there."""
+        return self.training - self.parameters - self.gradients - self.optimiser - self.inputs
+
+
+def predict_memory(
+    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int],
+    dtype: str = "float32",
+) -> Memory:  # fmt: skip
+    """Predict both peaks on the CPU.
+
+    Parameters
+    ----------
+    build
+        Makes the method; called where all tensors are fake.
+    batch, lengths
+        Number of examples, and the padded length of each modality.
+    """
+    mode = FakeTensorMode()
+    live = Live(mode)
+    with mode, live:
+        model = build()
+        data = shapes(model.task, batch, lengths, device="cpu")
+        parameters = held([*model.parameters(), *model.buffers()])
+        measured = Measured(model, dtype=dtype)
+        model.eval()
+        live.begin()
+        measured.predict(data)
+        inference = live.peak
+        model.train()
+        warm = {name: min(WARM_UP, steps) for name, steps in lengths.items()}
+        measured.train(shapes(model.task, min(batch, 2), warm, device="cpu"))
+        live.begin()
+        measured.train(data)
+        training = live.peak
+        state = [x for each in measured.optimiser.state.values() for x in each.values()]
+        return Memory(
+            inference=inference,
+            training=training,
+            parameters=parameters,
+            gradients=held([p.grad for p in measured.parameters]),
+            optimiser=held(state),
+            inputs=held([*data.values.values(), *data.lengths.values(), *data.present.values(),
+                         data.labels, data.labelled, data.examples, data.groups, data.tasks]),
+        )  # fmt: skip
+
+
+class Live(TorchDispatchMode):
+    """Follows the storages of all tensors that operators inside make.
+
+    Attributes
+    ----------
+    now, peak
+        Bytes of the storages that are alive, and their most since ``begin``.
+    """
+
+    def __init__(self, mode: FakeTensorMode) -> None:
+        super().__init__()
+        self.mode = mode
+        self.seen: dict[Any, Call] = {}
+        self.now = self.peak = 0
+        self.known: dict[int, weakref.ref[Any]] = {}
+
+    def begin(self) -> None:
+        """Start a new peak from what is alive now."""
+        self.peak = self.now
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and not args[0].is_floating_point():
+            # A number that picks a row: whichever, all take the same memory.
+            return 0
+        if func is torch.ops.prim.device.default:
+            return args[0].fake_device
+        kwargs = kwargs or {}
+        if composite(func):
+            # In inference mode some operators come whole; what they make on their way counts too.
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        out, extra = self.result(func, args, kwargs)
+        for made in leaves(out):
+            if isinstance(made, Tensor):
+                self.follow(made.untyped_storage())
+        self.peak = max(self.peak, self.now + extra)
+        return out
+
+    def result(self, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, int]:
+        """Run an operator, or make again what an equal call made; add its copies' bytes."""
+        key = described((function, args, tuple(kwargs.items()))) if repeatable(function) else None
+        known = self.seen.get(key)
+        if known is not None:
+            return known.again(self.mode), known.extra
+        out, extra = function(*args, **kwargs), copied(function, args)
+        made = parts(out)
+        if key is not None and made is not None:
+            self.seen[key] = Call(made, isinstance(out, Tensor), extra)
+        return out, extra
+
+    def follow(self, storage: torch.UntypedStorage) -> None:
+        """Count a storage until it is freed."""
+        place = storage._cdata
+        if place in self.known:
+            return
+        size = storage.nbytes()
+
+        def freed(_: Any) -> None:
+            self.now -= size
+            del self.known[place]
+
+        self.known[place] = weakref.ref(storage, freed)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one operator makes on tensors of certain shapes: equal calls recur.
+
+    Parameters
+    ----------
+    made
+        Shape, strides and type of each tensor in its result, and None for each that is not made.
+    single
+        Whether the result is one tensor, and no tuple.
+    extra
+        Bytes of the copies that it makes for itself.
+    """
+
+    made: tuple[tuple[Any, Any, torch.dtype] | None, ...]
+    single: bool
+    extra: int
+
+    def again(self, mode: FakeTensorMode) -> Any:
+        """Make new fake tensors as the first call did, without working out their shapes again."""
+        with no_dispatch():
+            bare = [
+                None if x is None else torch.empty_strided(x[0], x[1], dtype=x[2], device="meta")
+                for x in self.made
+            ]
+        new = [None if x is None else FakeTensor(mode, x, CPU) for x in bare]
+        return new[0] if self.single else tuple(new)
+
+
+def parts(out: Any) -> tuple[tuple[Any, Any, torch.dtype] | None, ...] | None:
+    """Return shape, strides and type of each tensor in a result on the CPU; None for any other."""
+    found = (out,) if isinstance(out, Tensor) else out
+    if not isinstance(found, tuple):
+        return None
+    if not all(x is None or (isinstance(x, FakeTensor) and x.device == CPU) for x in found):
+        return None
+    return tuple(None if x is None else (x.shape, x.stride(), x.dtype) for x in found)
+
+
+def copied(function: Any, args: tuple[Any, ...]) -> int:
+    """Bytes of the copies of operands that an operator makes for itself on the CPU.
+
+    A convolution copies what lies out of order, an element-wise operator what is of another type
+    than the result of promoting all.
+    """
+    tensors = [x for x in args if isinstance(x, Tensor)]
+    if function in CONVOLUTIONS:
+        return sum(size(x) for x in tensors[:3] if not x.is_contiguous())
+    if len(tensors) < 2 or torch.Tag.pointwise not in function.tags:
+        return 0
+    common = functools.reduce(torch.promote_types, (x.dtype for x in tensors if x.ndim), torch.bool)
+    return sum(x.numel() * common.itemsize for x in tensors if x.ndim and x.dtype != common)
+
+
+def size(tensor: Tensor) -> int:
+    """Bytes of a tensor's numbers."""
+    return tensor.numel() * tensor.element_size()
+
+
+def held(tensors: Iterable[Any]) -> int:
+    """Bytes of the storages behind tensors, each counted once."""
+    storages = {x.untyped_storage()._cdata: x for x in tensors if isinstance(x, Tensor)}
+    return sum(x.untyped_storage().nbytes() for x in storages.values())
