@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .arguments import assignments, bytes_, listed, part, seconds
 from .contract.errors import UserError
 
 app = typer.Typer(
@@ -217,41 +217,10 @@ def list_command(
     plugin: Plugins = None,
 ) -> None:
     """Print what is registered."""
-    from . import registry
+    from .catalogue import catalogue
 
     load_plugins(plugin)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    if what == "methods":
-        for column in ("method", "paper", "mark", "modalities", "absent", "cost order", "what"):
-            table.add_column(column, overflow="fold")
-        for m in registry.methods:
-            least, most = m.modalities
-            count = (
-                str(least) if most == least else f"{least}+" if most is None else f"{least}-{most}"
-            )
-            name = f"{m.name}:<{m.argument}>" if m.argument else m.name
-            what_it_is = f"ablation of {m.of}" if m.of else m.summary
-            table.add_row(*map(Text, (name, m.paper, m.mark, count, m.missing, m.cost, what_it_is)))
-        for s in registry.strategies:
-            what_it_is = f"{s.summary} (METHOD+{s.name}; alone on {s.default})"
-            row = (s.name, s.paper, s.mark, "as METHOD", "as METHOD", "as METHOD", what_it_is)
-            table.add_row(*map(Text, row))
-    elif what == "strategies":
-        for column in ("strategy", "paper", "mark", "requires", "alone on", "what"):
-            table.add_column(column, overflow="fold")
-        for s in registry.strategies:
-            needs = ", ".join(s.cls.requires) or "nothing"
-            table.add_row(*map(Text, (s.name, s.paper, s.mark, needs, s.default, s.summary)))
-    elif what == "datasets":
-        for column in ("dataset", "what", "source", "data"):
-            table.add_column(column, overflow="fold")
-        for d in registry.datasets:
-            needs = "under the data root" if d.cls.needs_root else "needs no data root"
-            arguments = d.choices or ((f"<{d.argument}>",) if d.argument else ())
-            for name in [f"{d.name}:{a}" for a in arguments] or [d.name]:
-                table.add_row(*map(Text, (name, d.summary, d.source, needs)))
-    else:
-        raise UserError(f"bench list {what}: expected methods, strategies or datasets")
+    table = catalogue(what)
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)
@@ -341,46 +310,6 @@ def load_plugins(paths: list[str] | None) -> None:
 
     for path in paths or ():
         load_plugin(path)
-
-
-def listed(text: str | None) -> tuple[str, ...] | None:
-    """Split names at commas."""
-    return tuple(n.strip() for n in text.split(",") if n.strip()) if text is not None else None
-
-
-def assignments(pairs: list[str] | None) -> dict[str, Any]:
-    """Read ``path=value`` pairs."""
-    settings = {}
-    for pair in pairs or ():
-        path, sign, value = pair.partition("=")
-        if not sign or not path.strip():
-            raise UserError(f"--set {pair!r}; expected PATH=VALUE such as training.epochs=30")
-        settings[path.strip()] = value.strip()
-    return settings
-
-
-def seconds(text: str) -> float:
-    """Read a duration: ``90s``, ``20m``, ``2h``, or seconds."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
-    if not found or float(found[1]) == 0:
-        raise UserError(f"duration {text!r}; expected such as 90s, 20m or 2h")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-def bytes_(text: str) -> int:
-    """Read a size: ``8GiB``, ``512MiB``."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*", text, re.IGNORECASE)
-    if not found or float(found[1]) == 0:
-        raise UserError(f"memory limit {text!r}; expected such as 8GiB or 512MiB")
-    return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1))
-
-
-def part(text: str) -> tuple[int, int]:
-    """Read ``i/n`` with i from 1 to n."""
-    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise UserError(f"--only-cells {text!r}; expected i/n with i from 1 to n, such as 1/4")
-    return int(found[1]), int(found[2])
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from fusemark.benchmark import UserError
-from fusemark.benchmark.cli import assignments, bytes_, main, part, seconds
+from fusemark.benchmark.arguments import assignments, bytes_, part, seconds
+from fusemark.benchmark.cli import main
 
 from .conftest import TOY
 
