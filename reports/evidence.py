@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -87,10 +87,13 @@ class Evidence:
     adjusted: float
     superiority: Superiority
     needed: SampleSize | None
+    reason: str = ""
 
     @property
     def verdict(self) -> str:
         """``better``, ``worse``, ``practically equal``, ``not separated``, or why none is given."""
+        if self.reason:
+            return self.reason
         if math.isnan(self.adjusted):
             few = min(self.test.seeds, self.test.speakers)
             return (
@@ -121,6 +124,8 @@ def compared(
     for row, other in family(rows, baseline, rules):
         pair = said.pair(row, other)
         if pair is None:
+            # It stays in the family: what could not be tested makes the others no easier.
+            found.append(untested(row, other, metric, rules, design))
             continue
         a, b = pair
         d = cell_differences(a, b, score)
@@ -140,6 +145,27 @@ def compared(
         )
     adjusted = holm([e.test.p for e in found], rules.alpha).adjusted
     return tuple(replace(e, adjusted=p) for e, p in zip(found, adjusted, strict=True))
+
+
+def untested(
+    row: Row, other: Row, metric: Metric, rules: Rules, design: Literal["crossed", "redrawn"]
+) -> Evidence:
+    """Return a comparison without figures, which says why there are none."""
+    nan, scope = math.nan, "seeds and speakers"
+    test = TwoWayT(0, 0, nan, nan, nan, nan, nan, nan, "two-sided", 0.95)
+    return Evidence(
+        row.label,
+        other.label,
+        metric,
+        rules,
+        HierarchicalInterval(design, scope, 0, 0, nan, nan, nan, "t", 0.95, 0),
+        test,
+        test,
+        nan,
+        Superiority(0, nan, nan, nan, 0.75, 0.95, scope),
+        None,
+        "cannot be tested: no common seed whose predictions of both can be read and matched",
+    )
 
 
 def family(rows: Sequence[Row], baseline: Row | None, rules: Rules) -> Iterator[tuple[Row, Row]]:

@@ -31,7 +31,7 @@ def row(found: Evidence) -> tuple[Entry, ...]:
     """Set one method's row."""
     interval, wins = found.interval, found.superiority
     shown = NOTHING
-    if interval.withheld:
+    if interval.withheld and not found.reason:
         shown = "withheld"
     elif math.isfinite(interval.low):
         ends = (difference(found.metric, end) for end in (interval.low, interval.high))
@@ -55,7 +55,7 @@ def row(found: Evidence) -> tuple[Entry, ...]:
 
 def caption(table: Table) -> str:
     """Say what was tested, on what, and which corrections were made."""
-    first = table.evidence[0]
+    first = max(table.evidence, key=lambda found: found.interval.seeds)
     metric, rules = table.primary, first.rules
     compared = {
         "baseline": f"every method against the baseline {first.other}",
@@ -83,7 +83,7 @@ def caption(table: Table) -> str:
             " Seeds needed: for 80 % power at the effect that was seen, on these same speakers; "
             "more seeds never settle what other speakers would do."
         )
-    reasons = {f.interval.withheld for f in table.evidence} - {None}
+    reasons = {f.interval.withheld for f in table.evidence if not f.reason} - {None}
     if reasons:
         text += f" Withheld: {'; '.join(sorted(str(r) for r in reasons))}."
     return text
