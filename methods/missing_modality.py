@@ -20,9 +20,12 @@ class MissingModality(TrainingStrategy):
     zeroed with probability ``rate``, for itself. (P) Both levels, of the *visual* input, while
     training; evaluation is untouched. (C) The rate, independent draws for each modality that is
     named, and the default model: the paper's is an audiovisual transformer, which ``early-concat``
-    is too. A modality ablated at clip level is marked absent, so that a method which leaves absent
-    ones out of its mean does so here; at frame level its steps are zero and valid. Where several
-    are named, an example may lose them all.
+    is too. (C) The default level is the clip's: the paper finds frames best where some of them are
+    missing, but a model that has never met a clip without the modality keeps leaning on it, and
+    ``mult`` trained so by frames loses half of what plain ``mult`` does when all of it is gone.
+    A modality ablated at clip level is marked absent, so that a method which leaves absent ones out
+    of its mean does so here; at frame level its steps are zero and valid. Where several are named,
+    an example may lose them all.
 
     Raises
     ------
@@ -40,7 +43,7 @@ class MissingModality(TrainingStrategy):
             Names; by default ``visual``, or the task's last modality where it has no ``visual``.
         """
 
-        level: Literal["clip", "frame"] = search("frame", choices=("clip", "frame"))
+        level: Literal["clip", "frame"] = search("clip", choices=("clip", "frame"))
         rate: float = search(0.3, low=0.1, high=0.7)
         modalities: tuple[str, ...] = ()
 

@@ -81,7 +81,7 @@ def test_evaluation_predicts_as_the_wrapped_method(draw):
 def test_the_wrapped_method_corrupts_first(draw):
     inner = Crop(TASK, Crop.Config(**SIZE, excerpt=4))
     batch = draw(TASK, 8)
-    found = wrap(inner=inner, rate=0.5).corrupt(batch, generator(5))
+    found = wrap(inner=inner, level="frame", rate=0.5).corrupt(batch, generator(5))
     chance = generator(5)
     cropped = inner.corrupt(batch, chance)
     expected = cropped.values["visual"].masked_fill(
