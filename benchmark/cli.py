@@ -16,7 +16,9 @@ from rich.text import Text
 
 from .arguments import assignments, bytes_, listed, part, seconds
 from .contract.errors import UserError
+from .data import data
 
+EVERY_COST = ("flops", "predicted", "memory", "latency")
 app = typer.Typer(
     help="Fusion methods under one harness: better, really different, and at what cost.",
     no_args_is_help=True,
@@ -26,6 +28,7 @@ app = typer.Typer(
 )
 new = typer.Typer(help="Write the start of a plugin.", no_args_is_help=True)
 app.add_typer(new, name="new")
+app.add_typer(data, name="data")
 
 # The base of all mistakes on the command line: click's own, or the copy that newer typers carry.
 USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -59,6 +62,28 @@ def run(
     margin: Annotated[
         float | None, typer.Option(help="Points that make no practical difference; default 1.")
     ] = None,
+    lengths: Annotated[
+        str | None,
+        typer.Option(help="Train and test at each: 64:1024 (doubled), 100,200, or 1/4,1/2,1."),
+    ] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Measure FLOPs, memory and latency beside.")
+    ] = False,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds in looks; stop what is decided.")
+    ] = False,
+    looks: Annotated[
+        str | None, typer.Option(help="Seeds at each look: 5,10,15,20; default quarters.")
+    ] = None,
+    spending: Annotated[
+        str | None, typer.Option(help="Of alpha over looks: obrien-fleming, or pocock.")
+    ] = None,
+    futility: Annotated[
+        float | None, typer.Option(help="Stop below this chance of a decision; .05, 0 never.")
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="What verdicts of looks speak about: seeds, or speakers.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
     data_root: DataRoot = None,
     plugin: Plugins = None,
@@ -82,7 +107,7 @@ def run(
     """Run what is missing of a plan and write its report."""
     from .plan import Planned, make_plan, read_preset, read_toml
     from .progress import Progress
-    from .run import Options, survey, to_do
+    from .run import Options, survey, to_do, unmeasured
     from .run import data_root as find_root
     from .run import run as run_plan
     from .store import Store
@@ -93,7 +118,10 @@ def run(
     flags = {
         "methods": listed(methods), "datasets": listed(datasets), "seeds": seeds, "size": size,
         "baseline": baseline, "metric": metric, "family": family, "alpha": alpha,
-        "margin": margin, "settings": assignments(set_),
+        "margin": margin, "lengths": lengths, "cost": EVERY_COST if cost else None,
+        "until_decided": until_decided or None, "looks": looks, "spending": spending,
+        "futility": futility, "scope": scope,
+        "settings": assignments(set_),
     }  # fmt: skip
     preset = preset or ("quick" if bare else None)
     layers = [read_preset(preset)] if preset else []
@@ -119,14 +147,15 @@ def run(
         console.print(f"{len(found.stale)} cells were made by other code: {kept}")
     if found.failed and not retry_failed:
         console.print(f"{len(found.failed)} cells failed before: --retry-failed runs them again")
+    work = len(to_do(found, options)) + unmeasured(planned, Store(out), options)
     try:
         store = run_plan(planned, out, None, options, Progress(console))
     except KeyboardInterrupt:
         console.print(f"stopped; the same command goes on from {out}")
         raise SystemExit(130) from None
-    if not to_do(found, options):
+    if not work:
         console.print(f"nothing to do: the store {out} holds this plan's cells", soft_wrap=True)
-    if report and (to_do(found, options) or not (out / "report.html").exists()):
+    if report and (work or not (out / "report.html").exists()):
         write_report(store.path, ("md", "html"), None)
     elif report:
         Console().print(f"report: {out / 'report.html'}", soft_wrap=True)
@@ -164,8 +193,8 @@ def cost(
     threads: Annotated[int, typer.Option(help="Of what is timed.", min=1)] = 1,
     memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
     time_limit: Annotated[str, typer.Option(help="Of one shape: 90s, 20m.")] = "20m",
-    call_limit: Annotated[str, typer.Option(help="Of one timed call.")] = "10s",
-    budget: Annotated[str, typer.Option(help="Of timing all methods at one shape.")] = "60s",
+    call_limit: Annotated[str, typer.Option(help="Of one call that is measured.")] = "1s",
+    budget: Annotated[str, typer.Option(help="Of timing all methods at one shape.")] = "15s",
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep records of other code.")
     ] = False,
@@ -181,7 +210,7 @@ def cost(
     load_plugins(plugin)
     asked = Asked(
         methods, lengths, batch, vary, device, dtype, only, size, baseline, dataset,
-        assignments(set_), threads, out,
+        assignments(set_), threads, out, shlex.join(["bench", *sys.argv[1:]]),
     )  # fmt: skip
     running = Running(
         workers, bytes_(memory_limit) if memory_limit else None, seconds(time_limit),
@@ -203,12 +232,31 @@ def cost(
 def report_command(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of results.")],
     formats: Annotated[
-        str, typer.Option("--format", help="Of md, html, csv, by commas.")
+        str, typer.Option("--format", help="Of md, html, latex, csv, by commas.")
     ] = "md,html",
     out: Annotated[Path | None, typer.Option(help="Folder of the report; default RUN.")] = None,
 ) -> None:
     """Write the report of a run."""
     write_report(run_folder, tuple(listed(formats) or ()), out)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A folder of results.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The one that may be worse.")],
+    form: Annotated[str, typer.Option("--format", help="text, md or json.")] = "text",
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="Exit code 1 where B is significantly worse.")
+    ] = False,
+) -> None:
+    """Say what changed from one run to another, significant changes first."""
+    reports = importlib.import_module("fusemark.reports")
+    compared = reports.compare(first, second)
+    print(reports.view(compared, form))
+    if fail_if_worse and compared.worse:
+        names = ", ".join(f"{one.method} on {one.dataset}" for one in compared.worse)
+        print(f"worse: {names}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 @app.command("list")

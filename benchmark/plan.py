@@ -13,19 +13,23 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .cell import Cell, open_dataset
-from .contract import FusionDataset, UserError
+from .cell import Cell
+from .contract import UserError
 from .contract.config import SIZES
 from .contract.errors import near
 from .digest import HARNESS, code_digest
+from .lengths import Variant, modules, parse_lengths, variants
 from .loading import reduced
 from .recipes import Recipe, parse, under
 from .registry import datasets, methods
 from .seeds import stream
 from .settings import DataSettings, TrainingSettings
+from .until_decided import Looks, comparisons, read_looks
 
 PRESETS = Path(__file__).parent / "presets"
 SMALL_FRAMES = 64
+EXTRA = ("lengths", "cost", "looks")
+"""Fields that most plans leave empty."""
 
 
 class Plan(BaseModel):
@@ -34,7 +38,9 @@ class Plan(BaseModel):
     ``only:*`` stands for every single modality of each dataset, ``all`` for every method. What the
     report will test is a part of the plan, and of its hash: ``metric``, ``baseline``, the
     ``family`` of comparisons (every method against the baseline, or all pairs), ``alpha``, and
-    ``margin``, half the width of the region of practical equivalence in points.
+    ``margin``, half the width of the region of practical equivalence in points. With ``lengths``
+    every dataset is trained and tested at each of them; ``cost`` names what is measured beside;
+    ``looks`` says after how many seeds the run looks whether its comparisons are decided.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,10 +56,16 @@ class Plan(BaseModel):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     margin: Annotated[float, Field(gt=0)] = 1.0
     preset: str | None = None
+    lengths: tuple[str, ...] = ()
+    cost: tuple[Literal["flops", "predicted", "memory", "latency"], ...] = ()
+    looks: Looks | None = None
 
     @property
     def hash(self) -> str:
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        fields = self.model_dump()
+        # What a plan does not ask for is not a part of it.
+        asked = {k: v for k, v in fields.items() if v or k not in EXTRA}
+        text = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -100,6 +112,10 @@ def make_plan(*layers: Mapping[str, Any]) -> Plan:
         settings = {**merged.get("settings", {}), **layer.get("settings", {})}
         merged |= {**{k: v for k, v in layer.items() if v is not None}, "settings": settings}
     merged["seeds"] = seed_list(merged.get("seeds", 1))
+    if merged.get("lengths"):
+        merged["lengths"] = parse_lengths(merged["lengths"])
+        merged["cost"] = merged.get("cost") or ("flops",)
+    merged["looks"] = read_looks(merged, len(merged["seeds"]))
     unknown = set(merged) - set(Plan.model_fields)
     if unknown:
         name = sorted(unknown)[0]
@@ -151,16 +167,21 @@ class Planned:
     def __init__(self, plan: Plan, root: Path | None):
         self.plan, self.root = plan, root
         used: set[str] = set()
-        self.datasets: dict[str, FusionDataset] = {}
-        self.sources: dict[str, str] = {}
+        self.variants: dict[str, Variant] = {}
         for source in plan.datasets:
-            opened = open_dataset(source, self.dataset_settings(source, used), root)
-            if opened.name in self.datasets:
-                raise UserError(f"dataset {opened.name!r} is named twice in the plan; name it once")
-            self.datasets[opened.name], self.sources[opened.name] = opened, source
+            settings = self.dataset_settings(source, used)
+            for variant in variants(source, settings, plan.lengths, root):
+                if variant.name in self.variants:
+                    raise UserError(
+                        f"dataset {variant.name!r} is named twice in the plan; name it once"
+                    )
+                self.variants[variant.name] = variant
+        self.datasets = {name: variant.dataset for name, variant in self.variants.items()}
+        self.sources = {name: variant.source for name, variant in self.variants.items()}
         self.cells = list(self.list_cells(used))
         self.check_settings(used)
         self.check_splits()
+        self.comparisons = comparisons(self)
 
     def dataset_settings(self, name: str, used: set[str]) -> dict[str, Any]:
         """Return a dataset's settings: ``simulated.clips``, then ``simulated:synergy.clips``."""
@@ -178,22 +199,25 @@ class Planned:
         """Yield the cells, all methods of one seed before the next seed begins."""
         plan = self.plan
         shared = {d: self.shared(d, used) for d in self.datasets}
+        self.data = {name: settings for name, (settings, _) in shared.items()}
         rows = {d: list(self.rows(d, shared[d][0], used)) for d in self.datasets}
         for seed in plan.seeds:
-            for name, opened in self.datasets.items():
-                for fold in range(opened.folds):
+            for name, variant in self.variants.items():
+                for fold in range(variant.dataset.folds):
                     for method, config, training in rows[name]:
                         yield Cell(
                             method=method, config=config, dataset=name,
-                            dataset_config=self.dataset_settings(self.sources[name], used),
+                            dataset_config=dict(variant.settings),
                             fingerprint=shared[name][1], seed=seed, fold=fold,
                             training=training, data=shared[name][0].model_dump(),
                         )  # fmt: skip
 
     def shared(self, dataset: str, used: set[str]) -> tuple[DataSettings, str]:
         """Return a dataset's data settings (``data.x``, ``DATASET.data.x``) and fingerprint."""
-        given = {"max_frames": SMALL_FRAMES} if self.plan.size == "small" else {}
-        given |= self.take("data", used) | self.take(f"{dataset}.data", used)
+        shortened = self.plan.size == "small" and not self.plan.lengths
+        given: dict[str, Any] = {"max_frames": SMALL_FRAMES} if shortened else {}
+        for scope in ("data", *self.paths(dataset, "data")):
+            given |= self.take(scope, used)
         return checked(DataSettings, given, "data"), self.datasets[dataset].fingerprint()
 
     def rows(
@@ -209,10 +233,16 @@ class Planned:
             with torch.device("meta"):
                 recipe.build(task, config)
             training = dict(self.datasets[dataset].training)
-            training |= self.take("training", used) | self.take(f"{dataset}.training", used)
+            for scope in ("training", *self.paths(dataset, "training")):
+                training |= self.take(scope, used)
             for scope in recipe.scopes:
                 training |= self.take(f"{scope}.training", used)
             yield name, config, checked(TrainingSettings, training, "training").model_dump()
+
+    def paths(self, dataset: str, part: str) -> tuple[str, ...]:
+        """Return the scopes of a dataset's settings: its own, and of it at one length."""
+        names = (self.variants[dataset].base, dataset)
+        return tuple(f"{name}.{part}" for name in dict.fromkeys(names))
 
     def expand(self, modalities: tuple[str, ...]) -> list[str]:
         """Spell out ``all`` and ``only:*`` for a dataset's modalities, without doubles."""
@@ -252,7 +282,7 @@ class Planned:
         """Return the code digest of a cell, and of the part that all methods share."""
         recipe = parse(cell.method)
         classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
-        shared = (*HARNESS, type(self.datasets[cell.dataset]).__module__)
+        shared = (*HARNESS, *modules(self.datasets[cell.dataset]))
         return code_digest((*shared, *(c.__module__ for c in classes))), code_digest(shared)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -51,6 +51,22 @@ class Progress:
         with Live(self.view(), console=self.console, refresh_per_second=2) as self.live:
             yield
         self.live = None
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        if not self.quiet:
+            self.console.print(Text(line), soft_wrap=True)
+
+    @contextlib.contextmanager
+    def counting(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show how many of ``total`` are done; the block calls what it is given after each."""
+        if self.quiet or not total:
+            yield lambda: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Bar(*columns, TimeElapsedColumn(), console=self.console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
 
     def advance(self, record: Mapping[str, Any]) -> None:
         """Count a finished cell."""

@@ -89,3 +89,8 @@ def scrub(text: str, root: Path | None = None) -> str:
         if folder is not None and len(str(folder)) > 1:
             text = text.replace(str(folder), sign)
     return text.replace(platform.node(), "<host>") if len(platform.node()) > 3 else text
+
+
+def without_folders(command: str) -> str:
+    """Return a command with only the last part of each absolute path in it."""
+    return re.sub(r"(?<![\w./~$-])/(?:[^/\s:=,']+/)+", "", command)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +12,14 @@ from typing import Any
 
 from .cell import Cell
 from .contract import UserError
+from .cost.beside import Beside
+from .cost.study import Running
 from .executors import Done, Job, LocalExecutor, default_memory_limit
 from .plan import Plan, Planned
 from .progress import Progress
-from .provenance import git_state, machine, versions
+from .provenance import git_state, machine, versions, without_folders
 from .store import Store
+from .until_decided import batches, check_part
 
 SCHEMA = 1
 
@@ -70,21 +72,45 @@ def run(
         A name, a setting or data that is wrong; nothing has been run then.
     """
     planned = plan if isinstance(plan, Planned) else Planned(plan, data_root(root))
+    check_part(planned, options.part)
     store = Store(out).create()
-    found = survey(planned, store, options)
     store.put_plan({**describe(planned, options), "registered": registered(planned, store)})
-    chosen = to_do(found, options)
     progress = progress or Progress(quiet=True)
     workers = options.workers or os.cpu_count() or 1
     limit = options.memory_limit or default_memory_limit(workers)
-    executor = LocalExecutor(min(workers, max(len(chosen), 1)), options.time_limit)
-    wanted = jobs(chosen, planned, store, options, limit)
-    with progress.over(len(planned.cells), len(chosen), executor.workers):
-        for job, done in executor.run(wanted) if chosen else ():
-            record = make_record(job.cell, planned, done)
-            store.put(record, done.predictions)
-            progress.advance(record)
+    for cells in batches(planned, store, progress.say):
+        chosen = to_do(survey(planned, store, options, cells), options)
+        executor = LocalExecutor(min(workers, max(len(chosen), 1)), options.time_limit)
+        wanted = jobs(chosen, planned, store, options, limit)
+        with progress.over(len(cells), len(chosen), executor.workers):
+            for job, done in executor.run(wanted) if chosen else ():
+                record = make_record(job.cell, planned, done)
+                store.put(record, done.predictions)
+                progress.advance(record)
+    measure(planned, store, options, progress)
     return store
+
+
+def measure(planned: Planned, store: Store, options: Options, progress: Progress) -> None:
+    """Measure the cost of the plan's methods, where it asks for any and the store lacks it."""
+    beside, how = Beside.of(planned), running(options)
+    missing = beside.missing(store, how)
+    with progress.counting("cost cells", missing) as advance:
+        if missing:
+            beside.run(store, how, lambda _: advance())
+
+
+def running(options: Options) -> Running:
+    """Return how cost cells are run."""
+    return Running(
+        workers=options.workers, memory_limit=options.memory_limit, time_limit=options.time_limit,
+        plugins=options.plugins, keep_stale=options.keep_stale, retry_failed=options.retry_failed,
+    )  # fmt: skip
+
+
+def unmeasured(planned: Planned, store: Store, options: Options) -> int:
+    """Cost cells that the store lacks."""
+    return Beside.of(planned).missing(store, running(options))
 
 
 def data_root(given: Path | str | None) -> Path | None:
@@ -101,11 +127,13 @@ def data_root(given: Path | str | None) -> Path | None:
     return root.resolve()
 
 
-def survey(planned: Planned, store: Store, options: Options) -> Found:
-    """Sort this part's cells by what the store holds of them."""
+def survey(
+    planned: Planned, store: Store, options: Options, cells: Sequence[Cell] | None = None
+) -> Found:
+    """Sort this part's cells, of those given or all, by what the store holds of them."""
     part, parts = options.part
     found = Found([], [], [], [])
-    for cell in planned.cells[part - 1 :: parts]:
+    for cell in (planned.cells if cells is None else cells)[part - 1 :: parts]:
         record = store.get(cell.id)
         if record is None:
             found.missing.append(cell)
@@ -160,11 +188,6 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
     }
 
 
-def without_folders(command: str) -> str:
-    """Return a command with only the last part of each absolute path in it."""
-    return re.sub(r"(?<![\w./~$-])/(?:[^/\s:=,']+/)+", "", command)
-
-
 def registered(planned: Planned, store: Store) -> dict[str, Any]:
     """Say when a plan was fixed, and how many cells the store held by then.
 
@@ -178,6 +201,15 @@ def registered(planned: Planned, store: Store) -> dict[str, Any]:
     return {"time": now, "cells": sum(1 for _ in store.cells.glob("*.json"))}
 
 
+def series(planned: Planned) -> dict[str, dict[str, int]]:
+    """By dataset, the name that it has at each length with its frames; empty without lengths."""
+    found: dict[str, dict[str, int]] = {}
+    for variant in planned.variants.values():
+        if variant.length is not None:
+            found.setdefault(variant.base, {})[variant.name] = variant.length
+    return found
+
+
 def describe(planned: Planned, options: Options) -> dict[str, Any]:
     """Return what the store keeps of a plan."""
     return {
@@ -187,5 +219,8 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
         "cells": [cell.id for cell in planned.cells],
+        "costs": Beside.of(planned).ids(),
+        "series": series(planned),
+        "comparisons": [asdict(pair) for pair in planned.comparisons],
         "python": sys.version.split()[0],
     }

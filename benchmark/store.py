@@ -123,7 +123,7 @@ def finite(value: Any) -> Any:
 
 
 def load_results(path: Path | str) -> pd.DataFrame:
-    """Return a store as a table: one row a cell, with its axes, status, metrics and durations.
+    """Return a store's trainings as a table: a row a cell, with axes, status, metrics, durations.
 
     Raises
     ------
@@ -138,6 +138,8 @@ def load_results(path: Path | str) -> pd.DataFrame:
     rows = []
     for record in store.records():
         cell = record["cell"]
+        if cell["kind"] != "quality":
+            continue
         row = {key: cell[key] for key in ("method", "dataset", "seed", "fold")}
         row |= {"id": record["id"], "size": record["size"], "status": record["status"]}
         row |= record.get("metrics", {})

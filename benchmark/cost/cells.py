@@ -14,6 +14,7 @@ import torch
 
 from ..contract import FusionMethod, Task
 from ..recipes import parse
+from .bounds import TooSlowError, least_seconds
 from .energy import joules
 from .flops import Count, count
 from .latency import measure
@@ -92,7 +93,8 @@ class Limits:
     memory
         Bytes that a worker may hold.
     call
-        Seconds that one call may take in a block of latencies.
+        Seconds that one call may take where time or memory is measured. What would take longer even
+        at the speed of one large matrix product is not begun.
     budget
         Seconds for each of a block's two passes.
     peaks
@@ -100,8 +102,8 @@ class Limits:
     """
 
     memory: int
-    call: float = 10.0
-    budget: float = 60.0
+    call: float = 1.0
+    budget: float = 15.0
     peaks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -178,9 +180,21 @@ def predicted_results(cells: list[CostCell], _: Limits) -> Iterator[Result]:
         }  # fmt: skip
 
 
-def memory_results(cells: list[CostCell], _: Limits) -> Iterator[Result]:
-    """Measure memory; the caller gives each cell a process of its own."""
+def memory_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
+    """Measure memory; the caller gives each cell a process of its own.
+
+    Raises
+    ------
+    TooSlowError
+        A training step takes longer than the limit of one call.
+    """
     for cell in cells:
+        least = bound(cell, cell.method, True)
+        if least > limits.call:
+            raise TooSlowError(
+                f"a training step takes {least:.3g} s at least, over the limit of a call, "
+                f"{limits.call:g} s"
+            )
         torch.manual_seed(0)
         build = cell.builder(cell.method)
         lengths = cell.lengths
@@ -206,11 +220,16 @@ def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
         result: Result = {"threads": torch.get_num_threads()}
         for name in PASSES:
             work: dict[str, Callable[[], Any]] = {}
+            slow: dict[str, float] = {}
             for method, measured in methods.items():
+                least = bound(cell, method, name == "training")
+                if least > limits.call:
+                    slow[method] = least
+                    continue
                 measured.model.train(name == "training")
                 call = measured.train if name == "training" else measured.predict
                 work[method] = functools.partial(call, data)
-            slow = too_slow(work, limits.call, cell.device)
+            slow |= too_slow(work, limits.call, cell.device)
             fast = {method: call for method, call in work.items() if method not in slow}
             base = cell.baseline if cell.baseline in fast else next(iter(fast), "")
             times = measure(fast, base, budget=limits.budget, device=cell.device) if fast else {}
@@ -223,6 +242,12 @@ def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
             if name == "inference":
                 result["joules"] = {m: joules(call, cell.device) for m, call in fast.items()}
         yield result
+
+
+def bound(cell: CostCell, method: str, training: bool) -> float:
+    """Return the seconds that a call of a method takes at least, by its formula."""
+    built = cell.builder(method, "meta")(cell.lengths)
+    return least_seconds(built, cell.batch, dict(cell.lengths), training, cell.device, cell.dtype)
 
 
 def too_slow(work: Mapping[str, Callable[[], Any]], limit: float, device: str) -> dict[str, float]:

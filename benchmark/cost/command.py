@@ -18,12 +18,13 @@ from ..cell import open_dataset
 from ..contract import Task, UserError
 from ..contract.errors import near
 from ..plan import matched
+from ..provenance import without_folders
 from ..recipes import Settings, parse
 from ..registry import methods as registered
 from ..registry import strategies
 from ..store import Store, write_json
-from .cells import PASSES, CostCell, Quantity
-from .rows import Growth, Row, as_csv, growths, rows
+from .cells import CostCell, Quantity
+from .rows import PASSES, Growth, Row, as_csv, growths, rows, samples
 from .steps import DTYPES, Device
 from .study import Running, Study, cells, configured, run_study, wanted
 from .sweep import CREMAD, leading, parse_lengths, parse_sizes, shapes, task_at
@@ -57,6 +58,7 @@ class Asked:
     settings: Settings
     threads: int
     out: Path
+    command: str = ""
 
 
 def run_command(asked: Asked, running: Running, root: Path | None, console: Console) -> bool:
@@ -70,7 +72,7 @@ def run_command(asked: Asked, running: Running, root: Path | None, console: Cons
     task = open_dataset(asked.dataset, {}, root).task if asked.dataset else CREMAD
     study = make_study(asked, task)
     by_lengths = {tuple(shape.lengths.values()): shape for shape in study.shapes}
-    store = Store(asked.out / "cost").create()
+    store = Store(asked.out).create()
     missing = sum(wanted(cell, store, running) for cell in cells(study))
     columns = (TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -181,6 +183,7 @@ def report(
     (folder / "cost-growth.csv").write_text(as_csv(grown, Growth), encoding="utf-8")
     (folder / "cost-break-even.csv").write_text(as_csv(compared, Comparison), encoding="utf-8")
     options = {**dataclasses.asdict(asked), "out": None}
+    options["command"] = without_folders(asked.command)
     write_json(
         folder / "cost.json",
         {
@@ -191,6 +194,7 @@ def report(
             "growth": [dataclasses.asdict(each) for each in grown],
             "break_even": [dataclasses.asdict(each) for each in compared],
             "formulas": verdicts(records),
+            "cells": [cell.id for cell in cells(study)],
         },
     )
     for drawn in (*pivot(table, grown), *comparison_tables(compared)):
@@ -200,19 +204,6 @@ def report(
     for line in (*legend(table), *itertools.chain(*notes)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"results: {folder / 'cost.csv'}", soft_wrap=True, highlight=False)
-
-
-def samples(records: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[float]]:
-    """Return the repeated times of every latency."""
-    found = {}
-    for record in records:
-        cell = record["cell"]
-        if cell["quantity"] == "latency" and record["status"] == "ok":
-            for work in PASSES:
-                for method, times in record["result"][work]["times"].items():
-                    place = (cell["device"], cell["dtype"], cell["batch"], record["length"])
-                    found[(method, work, *place)] = times["samples"]
-    return found
 
 
 def formulas(

@@ -18,6 +18,10 @@ import torch
 LEAST = 10
 """Rounds before the spread is judged."""
 SPREAD = 0.1
+PRECISION = 0.05
+"""Half the width of a ratio's interval, as a share of it, at which timing ends."""
+MANY = 100
+"""Rounds after which a spread that has not settled will not: the machine is shared."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Latency:
 
 def measure(
     work: Mapping[str, Callable[[], Any]], baseline: str, *, budget: float, device: str = "cpu",
-    warm_up: int = 2, most: int = 1000, seed: int = 0,
+    warm_up: int = 1, most: int = 1000, seed: int = 0,
 ) -> dict[str, Latency]:  # fmt: skip
     """Time pieces of work against one another.
 
@@ -63,7 +67,8 @@ def measure(
     baseline
         The name that ratios are taken to.
     budget
-        Seconds after which no new round is begun, once there are three.
+        Seconds after which no new round is begun, once there are three. Before that, timing ends
+        when every ratio is known to PRECISION and every spread has settled, or will not.
     device
         On ``"cuda"`` times are those of CUDA events, read after one synchronisation at the end.
     warm_up
@@ -82,7 +87,7 @@ def measure(
         for name, found in take(work, names, chance, 10 if device == "cuda" else 1).items():
             times[name] += found
         repeats = len(times[baseline])
-        if repeats >= most or (repeats >= LEAST and all(settled(t) for t in times.values())):
+        if repeats >= most or enough(times, baseline):
             break
         if repeats >= 3 and time.perf_counter() - begun > budget:
             break
@@ -128,6 +133,31 @@ def settled(times: Sequence[float]) -> bool:
     """Whether the interquartile range is under a tenth of the median."""
     low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
     return bool(high - low < SPREAD * middle)
+
+
+def enough(times: Mapping[str, Sequence[float]], baseline: str) -> bool:
+    """Whether every ratio to the baseline is known precisely and every spread has settled.
+
+    The spread is waited for no longer than MANY rounds.
+    """
+    rounds = len(times[baseline])
+    if rounds < LEAST or (rounds < MANY and not all(settled(found) for found in times.values())):
+        return False
+    base = np.asarray(times[baseline])
+    ratios = (np.asarray(found) / base for name, found in times.items() if name != baseline)
+    return all(map(precise, ratios))
+
+
+def precise(ratios: np.ndarray) -> bool:
+    """Whether the median of ratios (n,) has a 95 % interval within PRECISION of it.
+
+    By order statistics, whose ranks are binomial: no draws, for this is asked after every round.
+    """
+    ordered, n = np.sort(ratios), len(ratios)
+    reach = 0.98 * np.sqrt(n)
+    low = ordered[max(int(np.floor(n / 2 - reach)), 0)]
+    high = ordered[min(int(np.ceil(n / 2 + reach)), n - 1)]
+    return bool(high - low < 2 * PRECISION * np.median(ordered))
 
 
 def summary(times: np.ndarray, base: np.ndarray, seed: int, draws: int = 2000) -> Latency:

@@ -127,6 +127,19 @@ def latency_rows(
         yield Row(method, "energy", work, **place, unit="J", value=energy)
 
 
+def samples(records: Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[float]]:
+    """Return the repeated times, in seconds, by (method, work, device, dtype, batch, length)."""
+    found: dict[tuple[Any, ...], list[float]] = {}
+    for record in records:
+        cell = record["cell"]
+        if cell.get("quantity") == "latency" and record["status"] == "ok":
+            for work in PASSES:
+                for method, times in record["result"][work]["times"].items():
+                    place = (cell["device"], cell["dtype"], cell["batch"], record["length"])
+                    found[(method, work, *place)] = times["samples"]
+    return found
+
+
 @dataclass(frozen=True)
 class Growth:
     """How one quantity of one method grows with the length.

@@ -50,11 +50,16 @@ def slope(lengths: Sequence[float], values: Sequence[float]) -> float:
     ValueError
         Fewer than two lengths, or a number that has no logarithm.
     """
-    if len(lengths) < 2 or min(*lengths, *values) <= 0:
+    return float(slopes(lengths, np.asarray(values, float)[None])[0])
+
+
+def slopes(lengths: Sequence[float], values: np.ndarray) -> np.ndarray:
+    """Slopes of several series (n, lengths), as :func:`slope` has them; (n,)."""
+    if len(lengths) < 2 or min(lengths) <= 0 or not (values > 0).all():
         raise ValueError("a slope takes two lengths or more, and positive values")
-    x, y = np.log(np.asarray(lengths, float)), np.log(np.asarray(values, float))
+    x, y = np.log(np.asarray(lengths, float)), np.log(values)
     x -= x.mean()
-    return float((x * (y - y.mean())).sum() / (x * x).sum())
+    return (y - y.mean(1, keepdims=True)) @ x / (x @ x)
 
 
 def growth(lengths: Sequence[int], values: Sequence[float]) -> Slope:
@@ -81,8 +86,7 @@ def measured_growth(
     medians = np.stack(
         [np.median(rng.choice(part, (draws, len(part))), axis=1) for part in parts], axis=1
     )
-    drawn = [slope(chosen, row) for row in medians]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(slopes(chosen, medians), [0.025, 0.975])
     return Slope(slope(chosen, [float(np.median(part)) for part in parts]), float(low), float(high))
 
 

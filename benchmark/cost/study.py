@@ -64,8 +64,8 @@ class Running:
     workers: int | None = None
     memory_limit: int | None = None
     time_limit: float = 600.0
-    call_limit: float = 10.0
-    budget: float = 60.0
+    call_limit: float = 1.0
+    budget: float = 15.0
     plugins: tuple[str, ...] = ()
     keep_stale: bool = False
     retry_failed: bool = False
@@ -153,7 +153,7 @@ def run_study(
     for group, side_by_side in ((several, workers), (alone, 1)):
         jobs = series(group, limits, running, predicted_peaks(store)) if group else []
         for done in run_jobs(jobs, side_by_side):
-            record = make_record(done, shapes[tuple(done.cell.lengths.values())])
+            record = make_record(done, shapes[tuple(done.cell.lengths.values())], study.vary)
             store.put(record, None)
             yield record
 
@@ -225,13 +225,14 @@ def formulas_beside(module: str) -> str:
     return total.hexdigest()[:8]
 
 
-def make_record(done: CostDone, shape: Shape) -> dict[str, Any]:
+def make_record(done: CostDone, shape: Shape, vary: str) -> dict[str, Any]:
     """Return the record of a finished cell."""
     result = dict(done.result)
     return {
         "schema": SCHEMA,
         "id": done.cell.id,
         "cell": asdict(done.cell),
+        "vary": vary,
         "length": shape.length,
         "seconds": shape.seconds,
         "status": done.status,
@@ -251,7 +252,7 @@ def predicted_peaks(store: Store) -> dict[tuple[Any, ...], int]:
     found = {}
     for record in store.records():
         asked = record["cell"]
-        if asked["quantity"] == "predicted" and record["status"] == "ok":
+        if asked.get("quantity") == "predicted" and record["status"] == "ok":
             method = next(iter(asked["configs"]))
             key = (method, asked["batch"], tuple(asked["lengths"].values()), asked["dtype"])
             found[key] = record["result"]["training"]

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .rows import Growth, Row
 from .scaling import break_even, interpolated
+from .units import prefixed
 
 SIGNS = {"extended": "*", "uncounted": "!", "unsettled": "~", "over": "^"}
 LEGEND = {
@@ -110,17 +111,6 @@ def said(row: Row | None) -> str:
     if row.value is None:
         return row.status
     return prefixed(row.value, row.unit) + SIGNS.get(row.mark, "")
-
-
-def prefixed(value: float, unit: str) -> str:
-    """Return ``1.23 G`` for 1.23e9, in binary prefixes for bytes, and times in ms."""
-    if unit == "s":
-        return f"{1e3 * value:.3g} ms"
-    base, names = (1024, ("B", "KiB", "MiB", "GiB", "TiB")) if unit == "B" else (
-        1000, ("", "k", "M", "G", "T", "P"),
-    )  # fmt: skip
-    power = min(int(math.log(value, base)), len(names) - 1) if value >= 1 else 0
-    return f"{value / base**power:.4g} {names[power]}".strip()
 
 
 def said_growth(growth: Growth | None) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 from ..executors import OUT_OF_MEMORY, PRELOADED, one_thread, plain_main, watch
 from ..provenance import describe_error
 from ..registry import load_plugin
+from .bounds import TooSlowError
 from .cells import CostCell, Limits, run_cells
 
 
@@ -130,6 +131,7 @@ def work(job: CostJob) -> list[CostDone]:
         text = str(error).lower()
         full = isinstance(error, MemoryError) or "out of memory" in text or "enough memory" in text
         status = "memory" if full or "allocate memory" in text else "failed"
+        status = "timeout" if isinstance(error, TooSlowError) else status
         result = {"error": describe_error(error)}
         done += [CostDone(cell, status, result) for cell in job.cells[len(done) :]]
     return done

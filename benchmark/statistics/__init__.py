@@ -7,8 +7,9 @@ One dataset, seeds on one split
     paired, signed_rank, sign_flip, equivalence, superiority, effect_size, bayes_correlated_t,
     intervals, bootstrap; resampled where splits overlap; mcnemar for one fixed pair of models
 One dataset, seeds and speakers
-    tabulate (predictions to cells), hierarchical (intervals), two_way (test for new seeds and
-    speakers), redrawn (a new split per seed), clusters, variance
+    tabulate (predictions to cells), metric_t (a metric's difference: test and interval in one),
+    two_way (the same of speakers' own scores), hierarchical (intervals, bootstrap), redrawn (a
+    new split per seed), clusters, variance
 Several datasets
     friedman, pairwise, nemenyi, bayes_signed_rank, ranking, groups, interquartile, profile
 Many comparisons, many looks

@@ -98,30 +98,33 @@ def two_way_t(
     ValueError
         If the array is not two-dimensional or holds an infinite value.
     """
-    alternative_of(alternative)
-    share(confidence, "confidence")
     d = cells(differences)
-    v = two_way_variance(d)
     tested = ~np.isnan(d).all(axis=0)
     mean = float(speaker_means(d).mean()) if tested.any() else math.nan
-    few = min(v.seeds, v.speakers) < FEWEST
-    if few or math.isnan(v.total) or v.total <= 1e-24 * max(1.0, mean**2):
-        nan = math.nan
-        return TwoWayT(v.seeds, v.speakers, mean, nan, nan, nan, v.df, nan, alternative, confidence)
-    error = math.sqrt(v.total)
-    half, statistic = t_quantile(0.5 + confidence / 2, v.df) * error, mean / error
-    p = t_p(statistic, v.df, alternative)
+    return t_of(mean, two_way_variance(d), alternative, confidence)
+
+
+def t_of(
+    difference: float, variance: TwoWayVariance, alternative: Alternative, confidence: float
+) -> TwoWayT:
+    """Test a difference by its variance for new seeds and new speakers.
+
+    Returns
+    -------
+    TwoWayT
+        With nan where there are fewer than three seeds or three speakers, or no spread.
+    """
+    alternative_of(alternative)
+    share(confidence, "confidence")
+    seeds, speakers, df = variance.seeds, variance.speakers, variance.df
+    few = min(seeds, speakers) < FEWEST
+    low = high = statistic = p = math.nan
+    if not few and variance.total > 1e-24 * max(1.0, difference**2):
+        error = math.sqrt(variance.total)
+        half, statistic = t_quantile(0.5 + confidence / 2, df) * error, difference / error
+        low, high, p = difference - half, difference + half, t_p(statistic, df, alternative)
     return TwoWayT(
-        v.seeds,
-        v.speakers,
-        mean,
-        mean - half,
-        mean + half,
-        statistic,
-        v.df,
-        p,
-        alternative,
-        confidence,
+        seeds, speakers, difference, low, high, statistic, df, p, alternative, confidence
     )
 
 

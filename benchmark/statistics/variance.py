@@ -68,43 +68,46 @@ def variance_shares(scores: ArrayLike, factors: Mapping[str, ArrayLike]) -> Vari
     """
     y = vector(scores, "scores")
     n = len(y)
-    incidences: list[Floats] = []
+    levels: list[np.ndarray] = []
     for name, labels in factors.items():
         values = np.asarray(labels)
         if values.shape != (n,):
             raise ValueError(f"factor {name} has shape {values.shape}; expected ({n},)")
-        _, codes = np.unique(values, return_inverse=True)
-        incidences.append(np.eye(int(codes.max()) + 1)[codes] if n else np.zeros((0, 0)))
-    levels = tuple(z.shape[1] for z in incidences)
+        levels.append(np.unique(values, return_inverse=True)[1])
+    numbers = tuple(int(codes.max()) + 1 if n else 0 for codes in levels)
     sources = (*factors, "rest")
     if n < 2:
         nothing = (math.nan,) * len(sources)
-        return VarianceShares(n, sources, (*levels, n), nothing, nothing)
-    estimates = _minque(y, incidences)
+        return VarianceShares(n, sources, (*numbers, n), nothing, nothing)
+    estimates = _minque(y, levels)
     kept = np.maximum(estimates, 0.0)
     total = float(np.nansum(kept))
     shares = kept / total if total > 0 else np.full(len(kept), math.nan)
     return VarianceShares(
-        n, sources, (*levels, n), tuple(estimates.tolist()), tuple(shares.tolist())
+        n, sources, (*numbers, n), tuple(estimates.tolist()), tuple(shares.tolist())
     )
 
 
-def _minque(y: Floats, incidences: list[Floats]) -> Floats:
+def _minque(y: Floats, levels: list[np.ndarray]) -> Floats:
     """Solve E[quadratic forms] = quadratic forms for the components, the rest last.
 
-    A factor with one level, or with the same levels as another, leaves the equations singular:
-    such components come out as nan.
+    `levels` hold each factor's level of every score; what their centred incidence matrices would
+    give follows from the counts of the levels and of their pairs. A factor with one level, or with
+    the same levels as another, leaves the equations singular: such components come out as nan.
     """
     n = len(y)
-    centred = [z - z.mean(axis=0) for z in incidences]
-    forms = np.array([float(np.sum((z.T @ (y - y.mean())) ** 2)) for z in centred])
+    counts = [np.bincount(codes) for codes in levels]
+    forms = np.array([float(np.sum(np.bincount(codes, y - y.mean()) ** 2)) for codes in levels])
     rest = float(np.sum((y - y.mean()) ** 2))
-    m = len(incidences)
+    m = len(levels)
     system = np.zeros((m + 1, m + 1))
     for i in range(m):
         for j in range(m):
-            system[i, j] = float(np.sum((centred[i].T @ centred[j]) ** 2))
-        system[i, m] = system[m, i] = float(np.sum(centred[i] ** 2))
+            k = len(counts[j])
+            both = np.bincount(levels[i] * k + levels[j], minlength=len(counts[i]) * k)
+            centred = both.reshape(-1, k) - np.outer(counts[i], counts[j]) / n
+            system[i, j] = float(np.sum(centred**2))
+        system[i, m] = system[m, i] = n - float(np.sum(counts[i] ** 2)) / n
     system[m, m] = n - 1
     size = np.sqrt(np.maximum(np.diag(system), 1e-300))
     scaled = system / np.outer(size, size)

@@ -66,9 +66,9 @@ def test_a_changed_formula_is_counted_again(known, tmp_path):
 def test_what_is_stored_is_not_run_again(known, tmp_path, monkeypatch):
     words = ("--methods", "known-product", "--only", "flops", "--out", tmp_path, "--batch", "1")
     bench(known, *words, "--lengths", "8:16", monkeypatch=monkeypatch)
-    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "cost" / "cells").iterdir()}
+    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
     bench(known, *words, "--lengths", "8:32", monkeypatch=monkeypatch)
-    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "cost" / "cells").iterdir()}
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
     assert len(cells) == 2
     assert len(after) == 3
     assert all(after[path] == moment for path, moment in cells.items())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fusemark.benchmark.cost import latency
-from fusemark.benchmark.cost.latency import measure, settled, summary
+from fusemark.benchmark.cost.latency import measure, precise, settled, summary
+from scipy.stats import binom
 
 
 class Clock:
@@ -84,6 +85,28 @@ def test_the_budget_ends_what_does_not_settle(clock):
 def test_settled_is_a_spread_under_a_tenth():
     assert settled([1.0, 1.0, 1.04, 1.04])
     assert not settled([1.0, 1.0, 1.4, 1.4])
+
+
+def test_timing_goes_on_until_the_ratios_are_known(clock):
+    """Noise of a fifth on one method: more rounds than where there is none, under 1,000."""
+    rng = np.random.default_rng(0)
+
+    def noisy():
+        clock.now += 0.5 * float(rng.lognormal(sigma=0.2))
+
+    found = measure({"a": clock.work("a", 0.25), "b": noisy}, "a", budget=1e9)
+    assert latency.LEAST < found["b"].repeats < 1000
+    assert (found["b"].high - found["b"].low) / 2 < 1.5 * latency.PRECISION * found["b"].ratio
+
+
+def test_precise_is_the_binomial_interval_of_the_median():
+    """Its ranks are those that scipy's sign test inverts to, within a place at each end."""
+    for n in (20, 50, 200):
+        ratios = np.linspace(0.9, 1.1, n)
+        ranks = binom.ppf([0.025, 0.975], n, 0.5)
+        width = ratios[int(ranks[1])] - ratios[int(ranks[0])]
+        assert precise(1 + (ratios - 1) * 0.1 / (width * 1.3))
+        assert not precise(1 + (ratios - 1) * 0.1 / (width * 0.75))
 
 
 def test_the_interval_holds_the_ratio_as_often_as_it_says():

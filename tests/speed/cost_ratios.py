@@ -51,7 +51,7 @@ def ratios(budget: float) -> dict[str, np.ndarray]:
 
 def main() -> None:
     comparisons = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    budget = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
+    budget = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
     load = multiprocessing.get_context("spawn").Process(target=busy, daemon=True)
     load.start()
     rng, held, widest = np.random.default_rng(0), {}, 0.0

@@ -1,0 +1,104 @@
+"""The ``bench data`` command: from raw media to features."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from .arguments import bytes_, seconds
+
+data = typer.Typer(help="Prepare data.", no_args_is_help=True)
+
+
+@data.callback()
+def root() -> None:
+    """Prepare data."""
+
+
+@data.command()
+def prepare(
+    corpus: Annotated[str, typer.Argument(help="media, cremad, ravdess or grid.")],
+    root: Annotated[Path, typer.Option(help="Folder of the corpus; media: or a CSV.")],
+    out: Annotated[Path, typer.Option(help="Folder of the features.")],
+    audio: Annotated[str, typer.Option(help="compare (openSMILE, 130-D) or none.")] = "compare",
+    window: Annotated[float, typer.Option(help="Of the audio, in seconds.")] = 0.032,
+    window_f0: Annotated[float, typer.Option(help="Of pitch and voice quality.")] = 0.060,
+    step: Annotated[float, typer.Option(help="Of the audio, in seconds.")] = 0.016,
+    visual: Annotated[str, typer.Option(help="embeddings, crops or none.")] = "embeddings",
+    crop_size: Annotated[int, typer.Option(help="Pixels; 0 for 160, crops 96.")] = 0,
+    margin: Annotated[float, typer.Option(help="Round the face, as a share of its side.")] = 0.2,
+    face: Annotated[str, typer.Option(help="Of several: the largest or the central.")] = "largest",
+    smallest: Annotated[int, typer.Option(help="Smallest face in pixels; 0 to choose.")] = 0,
+    stride: Annotated[int, typer.Option(help="Pictures between two full detections.")] = 16,
+    fps: Annotated[float | None, typer.Option(help="Pictures per second; default all.")] = None,
+    weights: Annotated[str, typer.Option(help="InceptionResnetV1's, a file; or downloaded.")] = "",
+    module: Annotated[str, typer.Option(help="A TorchScript or torch.export file instead.")] = "",
+    dtype: Annotated[str, typer.Option(help="Of embeddings: float32 or float16.")] = "float32",
+    silence: Annotated[float, typer.Option(help="dB of full scale, below which: silent.")] = -70,
+    pattern: Annotated[
+        str, typer.Option(help="media: how paths say it: '{speaker}_{label}_*'.")
+    ] = "",
+    max_bad: Annotated[float, typer.Option(help="Share of bad clips from which it fails.")] = 0.05,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; default one a core.", min=1)
+    ] = None,
+    time_limit: Annotated[str, typer.Option(help="Longest time of a clip: 90s, 20m.")] = "30m",
+    memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
+) -> None:
+    """Prepare a corpus: audio columns and faces of every clip; a second call goes on."""
+    from .pool import Pool
+
+    media: Any = importlib.import_module("fusemark.datasets.media.prepare")
+    choices: Any = importlib.import_module("fusemark.datasets.media.settings")
+    settings = choices.Settings(
+        audio, window, window_f0, step, visual, crop_size, margin, face, smallest, stride, fps,
+        weights, module, dtype, silence,
+    )  # fmt: skip
+    request = media.Request(corpus, root, out, settings, max_bad, pattern)
+    pool = Pool(
+        workers or os.cpu_count() or 1, seconds(time_limit),
+        bytes_(memory_limit) if memory_limit else None,
+    )  # fmt: skip
+    console, begun = Console(stderr=True), time.perf_counter()
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Bar(*columns, console=console, transient=True) as bar:
+        line = bar.add_task(corpus, total=None)
+
+        def show(state: Any) -> None:
+            speed = state.media / state.seconds if state.seconds else 0.0
+            said = f"{corpus}: {speed:.1f}x real time, {state.bad} bad"
+            bar.update(line, completed=state.done, total=state.total, description=said)
+
+        try:
+            store, quality = media.prepare(request, pool, show)
+        except KeyboardInterrupt:
+            console.print(f"stopped; the same command goes on from {out}", soft_wrap=True)
+            raise SystemExit(130) from None
+    print_end(out, store, quality, time.perf_counter() - begun)
+
+
+def print_end(out: Path, store: Any, quality: Any, spent: float) -> None:
+    """Print what was prepared and how to go on."""
+    console = Console(soft_wrap=True, highlight=False)
+    kinds = ", ".join(
+        f"{name} {store.longest(name)} x {' x '.join(map(str, kind.shape))} {kind.dtype}"
+        for name, kind in store.modalities.items()
+    )
+    said = f"{len(store)} clips in {spent:.1f} s; longest: {kinds}"
+    console.print(said, markup=False)
+    if quality.faces is not None:
+        console.print(f"a face in {100 * quality.faces:.2f} % of the pictures")
+    if quality.bad:
+        console.print(f"{len(quality.bad)} clips left out or incomplete, listed in the report")
+    console.print(f"report: {out / 'report.md'}", markup=False)
+    console.print(f"run it: bench run --datasets features:{out}", markup=False)
