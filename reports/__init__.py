@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .compare import compare
+from .compare_view import view
 from .writing import write
 
-__all__ = ["write"]
+__all__ = ["compare", "view", "write"]

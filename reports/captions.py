@@ -42,6 +42,8 @@ def leaderboard(table: Table) -> str:
     )
     if table.kind == "classification":
         text += " All in per cent but log loss."
+    if table.pairs is not None and table.pairs.tested:
+        text += " Rank: what the tests of every two methods, below, leave open."
     if table.has_ceiling:
         text += (
             " Share of ceiling: accuracy over the accuracy of the oracle that sees the method's "
@@ -67,6 +69,8 @@ def tests(table: Table) -> str:
             " The best fusion and the best single modality were chosen by their means on these "
             "same results."
         )
+    if table.looks is not None:
+        text += " Seeds were added in looks, of which this test takes no account."
     return f"{text} A verdict is {table.protocol.holds_for}." if table.protocol else text
 
 

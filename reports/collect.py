@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..benchmark.contract.errors import UserError
-from ..benchmark.store import Store
+from ..benchmark.store import Store, read_json
 from . import evidence
+from .across import Across, across
 from .cells import Cell
 from .comparisons import Comparison, against_baseline, fusion_against_single, holds_for
+from .costs import Costs, costs
 from .details import (
     Absence,
     Confusion,
@@ -27,10 +29,16 @@ from .evidence import Evidence, Rules
 from .formatting import clean
 from .gaps import Gaps, gaps
 from .grouping import Group, Row, grouped
+from .looks import Looks, looks
 from .metrics import LEVELLED, Metric, columns
 from .outcomes import Outcome, outcomes
+from .pairwise import Pairwise, pairwise
+from .predictions import Predictions, design_of
 from .provenance import Provenance, provenance
+from .published import Published, published
+from .speakers import Speakers, speakers
 from .standings import Estimate, Standing, over, ranked, standing
+from .variance import Variance, variance
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class Table:
         Level of a constant answer; accuracy of the oracle of all modalities, measured.
     ceiling_exact
         The same in closed form; nan where nobody knows it.
+    settings
+        The dataset's own.
     harnesses
         Digests of the code that all methods share; one, unless code was mixed.
     """
@@ -85,7 +95,13 @@ class Table:
     baseline: str | None
     comparisons: tuple[Comparison, ...]
     single: Comparison | None
+    looks: Looks | None
     evidence: tuple[Evidence, ...]
+    pairs: Pairwise | None
+    speakers: Speakers | None
+    variance: Variance | None
+    published: tuple[Published, ...]
+    settings: Mapping[str, Any]
     protocol: Protocol | None
     chance: Estimate
     ceiling: float
@@ -133,6 +149,14 @@ class Report:
     cells: int
     done: int
     baseline: str | None
+    together: tuple[Across, ...]
+    costs: tuple[Costs, ...]
+    measured: int
+    """Cost cells of the store."""
+    crossings: Mapping[str, Any] | None
+    """What ``bench cost`` found of break-even lengths, if it wrote into this store."""
+    lengths: Mapping[str, Mapping[str, int]]
+    """By dataset that was run at several lengths, its name at each with the frames."""
 
 
 def collect(store_path: Path) -> Report:
@@ -153,19 +177,35 @@ def collect(store_path: Path) -> Report:
     cells = [Cell(r) for r in records if r["cell"]["kind"] == "quality"]
     others = [r["id"] for r in records if r["cell"]["kind"] != "quality"]
     groups = grouped(cells, plan)
+    seen = looks(plan, records, store)
+    lengths = (plan or {}).get("series", {})
+    # One dataset at five lengths is not five datasets.
+    at_a_length = {clean(name) for names in lengths.values() for name in names}
+    tables = tuple(table(i, group, plan, store, seen) for i, group in enumerate(groups, start=1))
     return Report(
-        tables=tuple(table(i, group, plan, store) for i, group in enumerate(groups, start=1)),
-        gaps=gaps(cells, plan, others),
+        tables=tables,
+        gaps=gaps(cells, plan, others, seen.spared() if seen else {}),
         provenance=provenance(cells, plan),
         cells=len(cells),
         done=sum(cell.ok for cell in cells),
         baseline=(plan or {}).get("baseline"),
+        together=across(
+            [t for t in tables if t.dataset not in at_a_length], Rules.of(plan or {}).alpha
+        ),
+        costs=costs(records, plan),
+        measured=len(others),
+        crossings=read_json(store.path / "cost.json"),
+        lengths=lengths,
     )
 
 
-def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store) -> Table:
+def table(
+    index: int, group: Group, plan: Mapping[str, Any] | None, store: Store, seen: Looks | None
+) -> Table:
     """Build one dataset's part of the report."""
     plan = plan or {}
+    planned = any(row.planned for row in group.rows)
+    seen = seen.on(group.dataset) if seen and planned else None
     ended = [cell for cell in group.cells if cell.ok]
     kind = ended[0].record["kind"] if ended else "classification"
     metrics = columns(kind, plan.get("metric"))
@@ -175,7 +215,10 @@ def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store
     for row in group.rows:
         done, unreadable = outcomes(row.cells, folds, store)
         shown = (*metrics, LEVELLED[kind])
-        rows.append(standing(row, done, unreadable, shown, plan.get("seeds", []), row is base))
+        asked = plan.get("seeds", [])
+        if seen:
+            asked = asked[: seen.asked.get((group.dataset, row.method), len(asked))]
+        rows.append(standing(row, done, unreadable, shown, asked, row is base))
     standings = ranked(rows, metrics[0])
     measured = [outcome for row in standings for outcome in row.outcomes]
     baseline = next((row for row in standings if row.baseline), None)
@@ -183,6 +226,10 @@ def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store
     by_label = {row.label: row for row in group.rows}
     curves = (curve(s.label, s.baseline, by_label[s.label].cells) for s in standings)
     levelled = LEVELLED[kind]
+    ordered = [by_label[s.label] for s in standings]
+    said, design = Predictions(store, metrics[0].key), design_of(ordered)
+    every = evidence.compared(ordered, base, metrics[0], Rules.of(plan), design, said)
+    every = seen.judged(every) if seen else every
     return Table(
         anchor=f"d{index}",
         title=group.title,
@@ -195,9 +242,13 @@ def table(index: int, group: Group, plan: Mapping[str, Any] | None, store: Store
         baseline=baseline.label if baseline else None,
         comparisons=against_baseline(standings, baseline, metrics[0]),
         single=fusion_against_single(standings, metrics[0]),
-        evidence=evidence.compared(
-            [by_label[s.label] for s in standings], base, metrics[0], Rules.of(plan), store
-        ),
+        looks=seen,
+        evidence=tuple(found for found in every if found.confirmatory),
+        pairs=pairwise(standings, every, metrics[0]),
+        speakers=speakers(ordered, metrics[0], said),
+        variance=variance(ordered, base, metrics[0], design, said),
+        published=published(group.dataset),
+        settings=group.cells[0].asked["dataset_config"],
         protocol=protocol(ended, folds) if ended else None,
         chance=chance(measured, "chance" if kind == "classification" else "chance_mae"),
         ceiling=over(measured, lambda o: o.all).mean,

@@ -1,40 +1,29 @@
-"""What holds beyond these seeds and speakers, of the comparisons that the plan fixed, with Holm."""
+"""What holds beyond these seeds and speakers, of every pair of methods, with Holm."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 
 from ..benchmark.statistics import tabulate
-from ..benchmark.statistics.estimators import cell_differences
-from ..benchmark.statistics.hierarchical import HierarchicalInterval, hierarchical_interval
+from ..benchmark.statistics.coverage import reason_to_withhold
+from ..benchmark.statistics.metric_t import metric_t
 from ..benchmark.statistics.multiplicity import holm
 from ..benchmark.statistics.power import SampleSize, pairs_needed
+from ..benchmark.statistics.student import t_quantile
 from ..benchmark.statistics.superiority import Superiority, superiority_over_cells
-from ..benchmark.statistics.two_way import TwoWayT, two_way_t
-from ..benchmark.store import Store
-from .cells import Cell
+from ..benchmark.statistics.two_way import FEWEST, TwoWayT, two_way_t
+from .formatting import difference, p_phrase, p_value
 from .grouping import Row
 from .metrics import Metric
+from .predictions import SCORES, Design, Predictions
 
-SEED = 0  # of the bootstrap, which depends on nothing else: a report made twice says the same
-SCORES: Mapping[str, tabulate.Metric] = {
-    "macro_f1": tabulate.macro_f1,
-    "accuracy": tabulate.accuracy,
-    "micro_f1": tabulate.accuracy,
-    "micro_precision": tabulate.accuracy,
-    "micro_recall": tabulate.accuracy,
-    "uar": tabulate.macro_recall,
-    "macro_recall": tabulate.macro_recall,
-    "macro_precision": tabulate.macro_precision,
-}
-"""Metrics that follow from confusions, which add up over speakers."""
+SCOPE = "seeds and speakers"
 
 
 @dataclass(frozen=True)
@@ -64,30 +53,43 @@ class Evidence:
     ----------
     rules
         Level and margin that the verdict follows.
-    interval
-        Of the metric over all speakers' examples, in the method's favour.
+    design
+        Whether all seeds are tested on the same speakers.
     test
-        Two-sided, on the differences of each speaker's own score; ``narrow`` is its interval of
-        confidence 1 - 2 alpha, which lies inside the margin where two one-sided tests say so.
+        Two-sided, of the difference in the metric, in the method's favour; its interval, of
+        confidence 1 - alpha, is the test's inversion. ``narrow`` is the interval of confidence
+        1 - 2 alpha, which lies inside the margin where two one-sided tests say so.
     adjusted
-        The test's p after Holm over the methods that were compared.
+        The test's p after Holm: over the family that the plan fixed, or over all other pairs.
+    confirmatory
+        Whether the plan fixed this comparison.
     superiority
         P(method beats the other) on a new speaker and a new seed.
     needed
         Seeds for 80 % power at the effect that was seen over seeds, on these speakers.
+    looked
+        Whether the two are told apart over all looks, where the run stopped when it was decided.
     """
 
     method: str
     other: str
     metric: Metric
     rules: Rules
-    interval: HierarchicalInterval
+    design: Design
     test: TwoWayT
     narrow: TwoWayT
     adjusted: float
+    confirmatory: bool
     superiority: Superiority
     needed: SampleSize | None
     reason: str = ""
+    looked: bool | None = None
+
+    @property
+    def withheld(self) -> str | None:
+        """Why the interval is not printed, if so."""
+        fewest = min((self.test.seeds, "seed"), (self.test.speakers, "speaker"))
+        return reason_to_withhold("t", fewest[0], FEWEST, fewest[1])
 
     @property
     def verdict(self) -> str:
@@ -95,153 +97,181 @@ class Evidence:
         if self.reason:
             return self.reason
         if math.isnan(self.adjusted):
-            few = min(self.test.seeds, self.test.speakers)
-            return (
-                "cannot be tested: it takes three seeds and three speakers"
-                if few < 3
-                else "cannot be tested: the differences do not vary"
-            )
-        if self.adjusted < self.rules.alpha:
+            if self.withheld:
+                return "cannot be tested: it takes three seeds and three speakers"
+            same = self.test.difference == 0
+            why = "no difference in any seed" if same else "the differences do not vary"
+            return f"cannot be tested: {why}"
+        if self.separated:
             return "better" if self.test.difference > 0 else "worse"
-        margin = self.rules.margin
-        inside = self.narrow.low > -margin and self.narrow.high < margin
-        return "practically equal" if inside else "not separated"
+        return "practically equal" if self.inside else "not separated"
+
+    @property
+    def separated(self) -> bool:
+        """Whether the corrected test tells the two apart."""
+        return self.adjusted < self.rules.alpha if self.looked is None else self.looked
+
+    @property
+    def inside(self) -> bool:
+        """Whether the narrow interval lies in the region of practical equivalence."""
+        margin = self.rules.margin if self.metric.scale == 100.0 else math.nan
+        return self.narrow.low > -margin and self.narrow.high < margin
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in one sentence, as plain text."""
+        test = self.test
+        if math.isnan(self.adjusted):
+            return f"{self.method} against {self.other}: {self.verdict}."
+        ends = " to ".join(difference(self.metric, end) for end in (test.low, test.high))
+        family = "planned" if self.confirmatory else "exploratory"
+        return (
+            f"{self.method} against {self.other}: {self.verdict}; "
+            f"{difference(self.metric, test.difference)} {self.metric.unit} "
+            f"({100 * test.confidence:g} % interval {ends}), {p_phrase(test.p)}, "
+            f"after Holm {p_value(self.adjusted, self.rules.alpha)} ({family})."
+        )
+
+    def reversed(self) -> Evidence:
+        """The same comparison from the other method's side."""
+        s = self.superiority
+        turned = Superiority(
+            s.n, 1 - s.probability, 1 - s.high, 1 - s.low, s.threshold, s.confidence, s.over
+        )
+        return replace(
+            self,
+            method=self.other,
+            other=self.method,
+            test=negated(self.test),
+            narrow=negated(self.narrow),
+            superiority=turned,
+        )
+
+
+def negated(test: TwoWayT) -> TwoWayT:
+    """The two-sided test of the difference with its sign turned."""
+    return replace(
+        test,
+        difference=-test.difference,
+        low=-test.high,
+        high=-test.low,
+        statistic=-test.statistic,
+    )
 
 
 def compared(
-    rows: Sequence[Row], baseline: Row | None, metric: Metric, rules: Rules, store: Store
+    rows: Sequence[Row],
+    baseline: Row | None,
+    metric: Metric,
+    rules: Rules,
+    design: Design,
+    said: Predictions,
 ) -> tuple[Evidence, ...]:
-    """Compare the pairs of the plan's family over the seeds that both have done, with Holm.
+    """Compare every two methods over the seeds that both have done, with Holm.
 
-    Empty where the family has no pair, or the metric does not follow from confusions.
+    Two families are corrected apart: what the plan fixed, and all other pairs, which are
+    exploratory. A pair with the baseline has the method first, another the better one.
+
+    Empty where there are not two methods with a result, or the metric does not follow from sums.
     """
-    ended = [cell for row in rows for cell in row.cells if cell.ok]
-    if metric.key not in SCORES or not ended:
+    measured = {row.label for row in rows if any(cell.ok for cell in row.cells)}
+    if metric.key not in SCORES or not measured:
         return ()
-    design = "redrawn" if ended[0].record["protocol"]["design"] == "re-drawn" else "crossed"
-    score, said = SCORES[metric.key], Predictions(store)
+    score = SCORES[metric.key].of
     found = []
-    for row, other in family(rows, baseline, rules):
+    for row, other, planned in pairs(rows, measured, baseline, rules):
         pair = said.pair(row, other)
         if pair is None:
             # It stays in the family: what could not be tested makes the others no easier.
-            found.append(untested(row, other, metric, rules, design))
+            found.append(untested(row, other, metric, rules, design, planned))
             continue
-        a, b = pair
-        d = cell_differences(a, b, score)
+        a, b = (each.values for each in pair)
+        d = said.scores(row, pair[0]) - said.scores(other, pair[1])
+        if design == "crossed":
+            test = metric_t(a, b, score, design, confidence=1 - rules.alpha)
+        else:  # the same test, of cells that are there already
+            test = two_way_t(d, confidence=1 - rules.alpha)
         found.append(
             Evidence(
                 row.label,
                 other.label,
                 metric,
                 rules,
-                hierarchical_interval(a, b, score, np.random.default_rng(SEED), design=design),
-                two_way_t(d),
-                two_way_t(d, confidence=1 - 2 * rules.alpha),
+                design,
+                test,
+                narrowed(test, rules.alpha),
                 math.nan,
+                planned,
                 superiority_over_cells(d),
-                needed(a, b, score) if design == "crossed" else None,
+                needed(a, b, score, rules.alpha) if planned and design == "crossed" else None,
             )
         )
-    adjusted = holm([e.test.p for e in found], rules.alpha).adjusted
-    return tuple(replace(e, adjusted=p) for e, p in zip(found, adjusted, strict=True))
+    return corrected(found, rules.alpha)
+
+
+def corrected(found: Sequence[Evidence], alpha: float) -> tuple[Evidence, ...]:
+    """Correct the planned comparisons among themselves, and the others among themselves."""
+    adjusted: dict[int, float] = {}
+    for planned in (True, False):
+        places = [i for i, e in enumerate(found) if e.confirmatory == planned]
+        values = holm([found[i].test.p for i in places], alpha).adjusted
+        adjusted |= dict(zip(places, values, strict=True))
+    return tuple(replace(e, adjusted=adjusted[i]) for i, e in enumerate(found))
+
+
+def pairs(
+    rows: Sequence[Row], measured: Container[str], baseline: Row | None, rules: Rules
+) -> Iterator[tuple[Row, Row, bool]]:
+    """Yield every two rows, and whether the plan fixed their comparison.
+
+    A planned comparison without any result stays in its family; an exploratory one is no pair.
+    """
+    every = rules.family == "pairs"
+    for row, other in combinations(rows, 2):
+        planned = every or row is baseline or other is baseline
+        if planned or (row.label in measured and other.label in measured):
+            yield (other, row, planned) if row is baseline else (row, other, planned)
+
+
+def narrowed(test: TwoWayT, alpha: float) -> TwoWayT:
+    """The same test with the interval of two one-sided tests at alpha."""
+    if not math.isfinite(test.low):
+        return replace(test, confidence=1 - 2 * alpha)
+    wide = t_quantile(0.5 + test.confidence / 2, test.df)
+    error = (test.high - test.difference) / wide
+    half = t_quantile(1 - alpha, test.df) * error
+    return replace(
+        test,
+        low=test.difference - half,
+        high=test.difference + half,
+        confidence=1 - 2 * alpha,
+    )
 
 
 def untested(
-    row: Row, other: Row, metric: Metric, rules: Rules, design: Literal["crossed", "redrawn"]
+    row: Row, other: Row, metric: Metric, rules: Rules, design: Design, planned: bool
 ) -> Evidence:
     """Return a comparison without figures, which says why there are none."""
-    nan, scope = math.nan, "seeds and speakers"
-    test = TwoWayT(0, 0, nan, nan, nan, nan, nan, nan, "two-sided", 0.95)
+    nan = math.nan
+    test = TwoWayT(0, 0, nan, nan, nan, nan, nan, nan, "two-sided", 1 - rules.alpha)
     return Evidence(
         row.label,
         other.label,
         metric,
         rules,
-        HierarchicalInterval(design, scope, 0, 0, nan, nan, nan, "t", 0.95, 0),
+        design,
         test,
         test,
         nan,
-        Superiority(0, nan, nan, nan, 0.75, 0.95, scope),
+        planned,
+        Superiority(0, nan, nan, nan, 0.75, 0.95, SCOPE),
         None,
-        "cannot be tested: no common seed whose predictions of both can be read and matched",
+        "cannot be tested: no common seed, or predictions that cannot be read, matched or scored",
     )
 
 
-def family(rows: Sequence[Row], baseline: Row | None, rules: Rules) -> Iterator[tuple[Row, Row]]:
-    """Yield the pairs to compare: each method and the baseline, or every two, best first."""
-    if rules.family == "pairs":
-        yield from combinations(rows, 2)
-    elif baseline is not None:
-        yield from ((row, baseline) for row in rows if row is not baseline)
-
-
-def needed(a: np.ndarray, b: np.ndarray, score: tabulate.Metric) -> SampleSize | None:
+def needed(a: np.ndarray, b: np.ndarray, score: tabulate.Metric, alpha: float) -> SampleSize | None:
     """Return the seeds that would find the effect over seeds; None where it has no spread."""
     d = score(a.sum(1)) - score(b.sum(1))
     spread = float(d.std(ddof=1)) if len(d) > 1 else 0.0
-    return pairs_needed(float(d.mean()) / spread) if spread > 1e-12 else None
-
-
-class Predictions:
-    """Confusions by seed and speaker of a store's rows, each file read once."""
-
-    def __init__(self, store: Store):
-        self.store = store
-        self.known: dict[str, tuple[np.ndarray, ...] | None] = {}
-
-    def pair(self, row: Row, baseline: Row) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return two methods' cells (seeds, speakers, classes, classes) on their common seeds.
-
-        None where they have no seed in common, or one's predictions cannot be read.
-        """
-        both = [by_seed(r) for r in (row, baseline)]
-        common = sorted(both[0].keys() & both[1].keys())
-        cells = [self.confusions(each, common) for each in both]
-        if not common or cells[0] is None or cells[1] is None:
-            return None
-        if (cells[0].seeds, cells[0].speakers) != (cells[1].seeds, cells[1].speakers):
-            return None
-        return cells[0].values, cells[1].values
-
-    def confusions(
-        self, cells: Mapping[int, Sequence[Cell]], seeds: Sequence[int]
-    ) -> tabulate.Cells | None:
-        """Count one method's confusions; None where a file cannot be read."""
-        labels, said, seed_of, group_of = [], [], [], []
-        classes = 0
-        for seed in seeds:
-            for cell in cells[seed]:
-                read = self.read(cell)
-                if read is None:
-                    return None
-                labels.append(read[0])
-                said.append(read[1])
-                group_of.append(read[2])
-                seed_of.append(np.full(len(read[0]), seed))
-                classes = len(cell.record["outputs"])
-        if not labels:
-            return None
-        parts = (np.concatenate(x) for x in (labels, said, seed_of, group_of))
-        return tabulate.confusion_cells(*parts, classes=classes)
-
-    def read(self, cell: Cell) -> tuple[np.ndarray, ...] | None:
-        """Read labels, decisions and speakers of a cell."""
-        if cell.id not in self.known:
-            try:
-                stored = self.store.predictions(cell.id)
-                decided = stored["probabilities"].argmax(1)
-                self.known[cell.id] = (stored["labels"], decided, stored["groups"])
-            except (OSError, KeyError, ValueError, BadZipFile):
-                self.known[cell.id] = None
-        return self.known[cell.id]
-
-
-def by_seed(row: Row) -> dict[int, list[Cell]]:
-    """Return a row's cells of every seed whose folds are all done."""
-    folds = max((cell.folds for cell in row.cells), default=1)
-    found: dict[int, list[Cell]] = {}
-    for cell in row.cells:
-        if cell.ok:
-            found.setdefault(cell.seed, []).append(cell)
-    return {seed: cells for seed, cells in found.items() if len(cells) == folds}
+    return pairs_needed(float(d.mean()) / spread, alpha=alpha) if spread > 1e-12 else None

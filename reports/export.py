@@ -9,7 +9,8 @@ import math
 from .collect import Report
 from .metrics import COLUMNS, MICRO
 
-HEAD = ("dataset", "size", "method", "baseline", "seeds_done", "seeds_asked", "parameters")
+HEAD = ("dataset", "size", "method", "baseline", "rank_low", "rank_high", "seeds_done",
+        "seeds_asked", "parameters")  # fmt: skip
 SPREAD = ("mean", "sd", "low", "high")
 
 
@@ -23,7 +24,12 @@ def leaderboard(report: Report) -> str:
     writer.writerow((*HEAD, *(f"{key}_{part}" for key in shown for part in SPREAD), *shares))
     for table in report.tables:
         for row in table.standings:
-            known = (table.title, table.size, row.label, int(row.baseline), row.done, row.asked)
+            tested = table.pairs is not None and table.pairs.tested
+            ranks = (table.pairs.rank(row.label) if table.pairs and tested else None) or ("", "")
+            known = (
+                *(table.title, table.size, row.label, int(row.baseline)),
+                *(*ranks, row.done, row.asked),
+            )
             figures = []
             for key in shown:
                 estimate = row.estimates.get(key)

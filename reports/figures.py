@@ -16,6 +16,7 @@ from .collect import Table
 from .details import Confusion, Curve
 from .formatting import number, shortened
 from .metrics import Metric
+from .multiples import Panel, multiples
 from .palette import BLUE, GREEN, INK, LINE, MUTED, PAPER, VERMILLION, Colour
 from .standings import Standing
 from .svg import rendered, style
@@ -132,33 +133,17 @@ def colour_of(row: Standing) -> Colour:
 
 def curves(table: Table) -> Drawing:
     """Draw the validation curves as small multiples, the baseline's mean behind each."""
-    across = 4
-    down = math.ceil(len(table.curves) / across)
-    height = 0.45 + 1.45 * down
-    figure = Figure(figsize=(WIDTH, height))
-    panels = figure.subplots(
-        down, across, sharex=True, sharey=True, squeeze=False,
-        gridspec_kw={
-            "left": 0.5 / WIDTH, "right": 1 - 0.1 / WIDTH, "bottom": 0.42 / height,
-            "top": 1 - 0.22 / height, "wspace": 0.08, "hspace": 0.32,
-        },
-    )  # fmt: skip
     scale = 100.0 if table.kind == "classification" else 1.0
     baseline = next((c for c in table.curves if c.baseline), None)
-    for axes, curve in zip(panels.flat, table.curves, strict=False):
-        if baseline is not None and curve is not baseline:
-            axes.plot(baseline.epochs, baseline.mean * scale, color=LINE.light, lw=1.4)
-        one_curve(axes, curve, scale)
-    for axes in list(panels.flat)[len(table.curves) :]:
-        axes.set_visible(False)
-    for column in range(across):
-        used = [row[column] for row in panels if row[column].get_visible()]
-        if used:
-            used[-1].tick_params(labelbottom=True)
-            used[-1].set_xlabel("epoch")
     names = {"macro_f1": "macro F1, %", "-mae": "minus MAE"}
-    for row in panels:
-        row[0].set_ylabel(names.get(table.score, table.score), fontsize=7.5)
+    figure, panels = multiples(
+        len(table.curves), WIDTH, 1.1, *extent(table.curves, scale),
+        ("epoch", names.get(table.score, table.score)),
+    )  # fmt: skip
+    for panel_, curve in zip(panels, table.curves, strict=True):
+        if baseline is not None and curve is not baseline:
+            panel_.line(baseline.epochs, baseline.mean * scale, color=LINE.light, lw=1.4)
+        one_curve(panel_, curve, scale)
     caption = (
         "Score on the validation part by epoch: mean and one standard deviation over the runs "
         "(seeds and folds) that still train; a curve ends where fewer than half do. The dot is "
@@ -169,18 +154,28 @@ def curves(table: Table) -> Drawing:
     return drawn(table, "curves", figure, caption)
 
 
-def one_curve(axes: Axes, curve: Curve, scale: float) -> None:
+def extent(shown: Sequence[Curve], scale: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the scales that hold all curves and their bands."""
+    epochs = np.concatenate([c.epochs for c in shown])
+    spread = np.concatenate([e for c in shown for e in (c.mean, c.mean - c.sd, c.mean + c.sd)])
+    known = spread[np.isfinite(spread)] * scale
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    margin = 0.05 * (high - low) or 0.05
+    last = max(float(epochs.max()), 2.0) if len(epochs) else 2.0
+    return (0.0, 1.03 * last), (low - margin, high + margin)
+
+
+def one_curve(panel: Panel, curve: Curve, scale: float) -> None:
     """Draw one method's curve, band and chosen epoch."""
     colour = VERMILLION if curve.baseline else BLUE
     low, high = (curve.mean - curve.sd) * scale, (curve.mean + curve.sd) * scale
-    axes.fill_between(curve.epochs, low, high, color=colour.light, alpha=0.2, lw=0)
-    axes.plot(curve.epochs, curve.mean * scale, color=colour.light, lw=1.3)
+    panel.band(curve.epochs, low, high, colour.light)
+    panel.line(curve.epochs, curve.mean * scale, color=colour.light, lw=1.3)
     at = np.interp(curve.chosen, curve.epochs, curve.mean * scale)
     if len(curve.epochs) and math.isfinite(at):
-        axes.plot([curve.chosen], [at], "o", ms=4, color=colour.light, mec=PAPER.light, mew=0.8)
-    axes.set_title(shortened(curve.method, 30), loc="left", pad=3)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+        look = {"marker": "o", "ms": 4, "mec": PAPER.light, "mew": 0.8}
+        panel.line([curve.chosen], [at], color=colour.light, **look)
+    panel.title(shortened(curve.method, 30))
 
 
 def confusions(table: Table) -> Drawing:

@@ -119,5 +119,16 @@ def visible(text: object) -> str:
 
 
 def shortened(text: str, length: int = 28) -> str:
-    """Cut a name that has no room in a figure; the tables hold all of it."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    """Cut a name that has no room in a figure; the tables hold all of it.
+
+    Of a method with settings in brackets the middle goes: its settings are what tells it apart.
+
+    >>> shortened("mult"), shortened("missing-modality [missing-modality.level=clip]")
+    ('mult', 'missing-modali…y.level=clip]')
+    """
+    if len(text) <= length:
+        return text
+    if not text.endswith("]"):
+        return text[: length - 1] + "…"
+    kept = length // 2
+    return f"{text[:kept]}…{text[kept + 1 - length :]}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .cells import Cell
 from .formatting import clean, ranges, visible
 
+Spared = Mapping[tuple[str, str], Collection[int]]
 REASONS = {
     "failed": "raised an error",
     "crashed": "its process died",
@@ -68,21 +69,35 @@ class Gaps:
         return max(self.missing_cells - sum(m.cells for m in self.missing), 0)
 
 
-def gaps(cells: Sequence[Cell], plan: Mapping[str, Any] | None, other_kinds: Sequence[str]) -> Gaps:
+def gaps(
+    cells: Sequence[Cell],
+    plan: Mapping[str, Any] | None,
+    other_kinds: Sequence[str],
+    spared: Spared | None = None,
+) -> Gaps:
     """Find what a store lacks.
 
     Parameters
     ----------
     other_kinds
         Ids of the records that are no quality cells; they are not this report's, but not missing.
+    spared
+        Seeds by (dataset, method) that a run in looks did not need.
     """
     planned = set((plan or {}).get("cells", []))
     recorded = {cell.id for cell in cells} | set(other_kinds)
+    seen, folds = recorded_folds(cells, planned)
+    needless = sum(
+        folds[dataset] - seen.get((method, dataset, seed), 0)
+        for (dataset, method), seeds in (spared or {}).items()
+        for seed in seeds
+    )
+    lacking = len(planned - recorded) - needless
     return Gaps(
         failures=failures(cells),
-        missing=missing(cells, plan, planned) if planned - recorded else (),
-        missing_cells=len(planned - recorded),
-        planned_cells=len(planned),
+        missing=missing(cells, plan, planned, spared) if lacking else (),
+        missing_cells=lacking,
+        planned_cells=len(planned) - needless,
         other_plans=len({cell.id for cell in cells} - planned) if plan else 0,
     )
 
@@ -127,8 +142,24 @@ def relative(traceback: str) -> str:
     return visible(text).rstrip()
 
 
+def recorded_folds(
+    cells: Sequence[Cell], planned: set[str]
+) -> tuple[dict[tuple[str, str, int], int], dict[str, int]]:
+    """Count the planned cells of each (method, dataset, seed), and the folds of each dataset."""
+    seen: dict[tuple[str, str, int], int] = defaultdict(int)
+    folds: dict[str, int] = defaultdict(lambda: 1)
+    for cell in cells:
+        if cell.id in planned:
+            seen[cell.method, cell.dataset, cell.seed] += 1
+            folds[cell.dataset] = max(folds[cell.dataset], cell.folds)
+    return seen, folds
+
+
 def missing(
-    cells: Sequence[Cell], plan: Mapping[str, Any] | None, planned: set[str]
+    cells: Sequence[Cell],
+    plan: Mapping[str, Any] | None,
+    planned: set[str],
+    spared: Spared | None = None,
 ) -> tuple[Missing, ...]:
     """Name the planned seeds that have no record, or not one of each fold.
 
@@ -136,19 +167,17 @@ def missing(
     and ``all`` those can be named that have a record of another seed.
     """
     plan = plan or {}
-    seen: dict[tuple[str, str, int], int] = defaultdict(int)
-    folds: dict[str, int] = defaultdict(lambda: 1)
-    for cell in cells:
-        if cell.id in planned:
-            seen[cell.method, cell.dataset, cell.seed] += 1
-            folds[cell.dataset] = max(folds[cell.dataset], cell.folds)
+    seen, folds = recorded_folds(cells, planned)
     named = [m for m in plan.get("methods", []) if m != "all" and ":*" not in m]
     found = []
     for dataset in plan.get("datasets", []):
         methods = dict.fromkeys([*named, *(m for m, d, _ in seen if d == dataset)])
         for method in methods:
             counts = {s: seen.get((method, dataset, s), 0) for s in plan.get("seeds", [])}
-            lacking = tuple(s for s, n in counts.items() if n < folds[dataset])
+            needless = (spared or {}).get((dataset, method), ())
+            lacking = tuple(
+                s for s, n in counts.items() if n < folds[dataset] and s not in needless
+            )
             if lacking:
                 cells_ = sum(folds[dataset] - counts[s] for s in lacking)
                 found.append(Missing(clean(method), clean(dataset), lacking, cells_))

@@ -65,7 +65,12 @@ def estimated(metric: Metric, estimate: Estimate, strong: bool = False) -> Entry
 def leaderboard(table: Table) -> Grid:
     """All methods, best first, with the levels that need no method at the foot."""
     best = {metric.key: leaders(table, metric) for metric in table.metrics}
-    head = [Column("method", numeric=False), Column("seeds")]
+    head = [Column("method", numeric=False)]
+    ranks = {row.label: rank_of(table, row.label) for row in table.standings}
+    if any(ranks.values()):
+        head.append(Column("rank"))
+    head.append(Column("seeds"))
+    at = len(head)
     head += [Column(metric.label) for metric in table.metrics]
     if table.has_ceiling:
         head += [Column("share of own ceiling, %"), Column("share of full ceiling, %")]
@@ -73,7 +78,10 @@ def leaderboard(table: Table) -> Grid:
     rows = []
     for row in table.standings:
         remark = "baseline" if row.baseline else ""
-        entries = [Entry(row.label, below=remark, name=True), Entry(f"{row.done}/{row.asked}")]
+        entries = [Entry(row.label, below=remark, name=True)]
+        if any(ranks.values()):
+            entries.append(Entry(ranks[row.label] or NOTHING))
+        entries.append(Entry(f"{row.done}/{row.asked}"))
         entries += [
             estimated(m, row.estimates[m.key], row.label in best[m.key]) for m in table.metrics
         ]
@@ -81,7 +89,8 @@ def leaderboard(table: Table) -> Grid:
             entries += [Entry(number(100 * s, 1)) for s in (row.share_own, row.share_all)]
         entries.append(Entry(integer(row.parameters)))
         rows.append(tuple(entries))
-    foot = tuple(level(table, name, text, len(head)) for name, text in levels(table))
+    at += table.metrics.index(table.levelled)
+    foot = tuple(level(name, text, at, len(head)) for name, text in levels(table))
     anchor = f"{table.anchor}-leaderboard"
     return Grid(anchor, captions.leaderboard(table), tuple(head), tuple(rows), foot)
 
@@ -108,9 +117,16 @@ def levels(table: Table) -> Iterable[tuple[str, Entry]]:
         yield f"ceiling: oracle of all modalities{closed}", Entry(value(metric, table.ceiling))
 
 
-def level(table: Table, name: str, entry: Entry, width: int) -> tuple[Entry, ...]:
+def rank_of(table: Table, method: str) -> str:
+    """The ranks that the pairwise tests leave to a method: ``1``, ``2–5``; empty without tests."""
+    if table.pairs is None or not table.pairs.tested:
+        return ""
+    ranks = table.pairs.rank(method)
+    return "" if ranks is None else ranges(range(ranks[0], ranks[1] + 1))
+
+
+def level(name: str, entry: Entry, at: int, width: int) -> tuple[Entry, ...]:
     """Put a level under the measure that it speaks about."""
-    at = 2 + table.metrics.index(table.levelled)
     return (Entry(name), *(entry if i == at else Entry() for i in range(1, width)))
 
 

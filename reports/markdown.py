@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .formatting import clean
 from .grids import Column, Entry, Grid
 from .page import TEMPLATES
+from .pairwise_grid import Matrix
 from .sections import Content
 from .wording import Name, Sentence
 
@@ -36,7 +37,8 @@ def markdown(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"grid": grid, "say": say, "name": name, "escaped": escaped}
+    environment.filters |= {"grid": grid, "matrix": matrix, "say": say, "name": name}
+    environment.filters["escaped"] = escaped
     text = environment.get_template("report.md.j2").render(content=content)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -73,6 +75,19 @@ def grid(shown: Grid) -> Ready:
     """Set a table with its anchor, its caption above it."""
     caption = escaped(shown.caption)
     return Ready(f'<a id="{shown.anchor}"></a>{caption}\n\n{lines(shown)}')
+
+
+def matrix(shown: Matrix) -> Ready:
+    """Set the pairwise matrix, its effects and marks."""
+    head = (Column("row against column", numeric=False), *map(Column, shown.methods))
+    rows = tuple(
+        (
+            Entry(method, name=True),
+            *(Entry() if c is None else Entry(f"{c.effect} {c.mark}") for c in cells),
+        )
+        for method, cells in shown.rows
+    )
+    return grid(Grid(shown.anchor, shown.caption, head, rows))
 
 
 def lines(shown: Grid) -> Ready:

@@ -27,7 +27,12 @@ FAINT = Colour("faint", "#f2f4f6", "#1d2226")
 BLUE = Colour("blue", "#0072b2", "#5cb8ee")
 VERMILLION = Colour("vermillion", "#c64f00", "#f0914d")
 GREEN = Colour("green", "#00805d", "#2fc796")
-COLOURS = (PAPER, INK, MUTED, LINE, FAINT, BLUE, VERMILLION, GREEN)
+PURPLE = Colour("purple", "#a84f86", "#dd92c0")
+OCHRE = Colour("ochre", "#8f6b00", "#e0b53c")
+SKY = Colour("sky", "#2b8fc4", "#8fd0f5")
+COLOURS = (PAPER, INK, MUTED, LINE, FAINT, BLUE, VERMILLION, GREEN, PURPLE, OCHRE, SKY)
+SERIES = (BLUE, VERMILLION, GREEN, PURPLE, OCHRE, MUTED)
+"""Of several lines in one panel, in this order; after the last they begin again, dashed."""
 
 BY_LIGHT = {colour.light: colour for colour in COLOURS}
 

@@ -61,6 +61,12 @@ def registration(plan: Mapping[str, Any]) -> str:
         f"family {clean(plan.get('family'))}, alpha {plan.get('alpha'):g}, region of practical "
         f"equivalence ±{plan.get('margin'):g} points, seeds {ranges(plan.get('seeds') or [])}"
     )
+    if plan.get("looks"):
+        at = plan["looks"]
+        rules += (
+            f", looks after {', '.join(map(str, at['at']))} seeds ({clean(at['spending'])} "
+            f"spending, futility {at['futility']:g})"
+        )
     if made["cells"] == 0:
         return f"Fixed on {when}, before the first cell: {rules}."
     held = count(made["cells"], "record")

@@ -1,4 +1,4 @@
-"""Short leaderboards in a Markdown file, read from the stores that the file names.
+"""Tables in a Markdown file, read from the stores that the file names.
 
 ``python -m fusemark.reports.readme_table README.md`` rewrites every block between
 ``<!-- table: results/reference/NAME -->`` and ``<!-- /table -->``; with ``--check`` nothing is
@@ -10,17 +10,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..benchmark.contract.errors import UserError
-from .captions import head, warnings
-from .collect import Table, collect
-from .formatting import integer
-from .grids import Column, Entry, Grid, estimated, leaders
-from .markdown import escaped, lines, say
-from .summary import versus
-from .wording import sentence
+from .readme_blocks import block
 
 OPENING = re.compile(r"<!-- table: (?P<store>\S+) -->")
 CLOSING = "<!-- /table -->"
@@ -53,56 +47,6 @@ def updated(text: str, root: Path) -> str:
         parts += [text[at : opening.end()], f"\n{block(root / store)}\n"]
         at = end
     return "".join([*parts, text[at:]])
-
-
-def block(store: Path) -> str:
-    """Return the short leaderboards of a store, one for each dataset, with the paired tests.
-
-    Raises
-    ------
-    UserError
-        No such store, or one without a complete seed.
-    """
-    tables = [table for table in collect(store).tables if table.measured]
-    if not tables:
-        raise UserError(f"{store.name!r} holds no complete seed, so there is no table to show")
-    return "\n\n".join("\n\n".join(paragraphs(table)) for table in tables)
-
-
-def paragraphs(table: Table) -> Iterator[str]:
-    """Yield the caption, the table and what its tests say."""
-    low, high = table.seeds
-    seeds = f"{high} seeds" if low == high else f"{low} to {high} seeds"
-    text = table.protocol.text if table.protocol else ""
-    parts = [head(table), f"mean ± standard deviation over {seeds}, and the 95 % t interval", text]
-    yield f"{escaped('; '.join(filter(None, parts)))}."
-    yield lines(short(table))
-    for warning in warnings(table):
-        yield f"**{escaped(warning)}**"
-    first = table.standings[0].label
-    tests = [c for c in table.comparisons if c.method == first]
-    said = [versus(c, "", " the baseline ", table) for c in tests]
-    if table.single is not None and table.single not in tests:
-        said.append(versus(table.single, "", " the best single modality, ", table))
-    if said:
-        yield " ".join(say(sentence(each)) for each in said)
-
-
-def short(table: Table) -> Grid:
-    """Return the leaderboard's first measure, accuracy, parameters and seeds."""
-    shown = list(dict.fromkeys((table.primary, table.levelled)))
-    best = {metric.key: leaders(table, metric) for metric in shown}
-    columns = ["method", *(metric.label for metric in shown), "parameters", "seeds"]
-    rows = tuple(
-        (
-            Entry(row.label, name=True),
-            *(estimated(m, row.estimates[m.key], row.label in best[m.key]) for m in shown),
-            Entry(integer(row.parameters)),
-            Entry(str(row.done)),
-        )
-        for row in table.measured
-    )
-    return Grid("", "", tuple(Column(c, numeric=c != "method") for c in columns), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import captions, evidence_grid, grids
+from . import (
+    captions,
+    evidence_grid,
+    grids,
+    looks_grid,
+    pairwise_grid,
+    published_grid,
+    speakers_view,
+    variance_grid,
+)
+from .across_view import Together, together
 from .collect import Report, Table
+from .costs import Costs
 from .figures import Drawing, drawings
+from .forest import forest
 from .gaps import Failure
 from .grids import Grid
+from .growth_view import (
+    CostPart,
+    SeriesPart,
+    beside,
+    cost_part,
+    length_findings,
+    series_part,
+)
 from .provenance import Provenance
+from .series import series
 from .summary import Findings, summary
 
 
@@ -22,17 +44,28 @@ class Section:
     notes: tuple[str, ...]
     leaderboard: Grid
     tests: Grid | None
+    looks: Grid | None
     evidence: Grid | None
+    matrix: pairwise_grid.Matrix | None
+    pairs: Grid | None
+    forest: Drawing | None
+    speakers: Drawing | None
+    hardest: Grid | None
+    variance: Grid | None
+    published: Grid | None
     absences: Grid | None
     per_class: tuple[Grid, ...]
     worst: Grid | None
     scores: Drawing | None
+    pareto: Drawing | None
+    costs: Grid | None
     curves: Drawing | None
     confusion: Drawing | None
 
     @property
     def drawings(self) -> tuple[Drawing, ...]:
-        return tuple(d for d in (self.scores, self.curves, self.confusion) if d is not None)
+        found = (self.scores, self.pareto, self.forest, self.speakers, self.curves, self.confusion)
+        return tuple(d for d in found if d is not None)
 
 
 @dataclass(frozen=True)
@@ -42,8 +75,12 @@ class Content:
     title: str
     cells: int
     done: int
+    measured: int
     findings: tuple[Findings, ...]
     sections: tuple[Section, ...]
+    together: tuple[Together, ...]
+    series: tuple[SeriesPart, ...]
+    costs: tuple[CostPart, ...]
     failures: Grid | None
     tracebacks: tuple[Failure, ...]
     missing: Grid | None
@@ -58,13 +95,22 @@ class Content:
 def content(report: Report) -> Content:
     """Set a report's tables, draw its figures and write its summary."""
     origin = report.provenance
+    lengths = tuple(map(series_part, series(report.tables, report.costs, report.lengths)))
     datasets = list(dict.fromkeys(table.dataset for table in report.tables))
     return Content(
         title="Results: " + ", ".join(datasets) if datasets else "Results",
         cells=report.cells,
         done=report.done,
-        findings=summary(report),
-        sections=tuple(section(table) for table in report.tables),
+        measured=report.measured,
+        findings=(*map(length_findings, lengths), *summary(report)),
+        sections=tuple(section(table, report.costs) for table in report.tables),
+        together=tuple(together(found) for found in report.together),
+        series=lengths,
+        costs=tuple(
+            cost_part(c, report.crossings)
+            for c in report.costs
+            if len(c.lengths) > 1 or not c.dataset
+        ),
         failures=grids.failures(report.gaps),
         tracebacks=tuple(f for f in report.gaps.failures if f.traceback),
         missing=grids.missing(report.gaps),
@@ -79,20 +125,31 @@ def content(report: Report) -> Content:
     )
 
 
-def section(table: Table) -> Section:
+def section(table: Table, costs: Sequence[Costs]) -> Section:
     """Set one dataset's part."""
     drawn = drawings(table)
+    pareto, cost = beside(table, costs)
     return Section(
         table=table,
         warnings=tuple(captions.warnings(table)),
         notes=tuple(captions.notes(table)),
         leaderboard=grids.leaderboard(table),
         tests=grids.tests(table),
+        looks=looks_grid.grid(table),
         evidence=evidence_grid.grid(table),
+        matrix=pairwise_grid.matrix(table),
+        pairs=pairwise_grid.long(table),
+        forest=forest(table),
+        speakers=speakers_view.drawing(table),
+        hardest=speakers_view.hardest(table),
+        variance=variance_grid.grid(table),
+        published=published_grid.grid(table),
         absences=grids.absences(table),
         per_class=grids.per_class(table),
         worst=grids.worst(table),
         scores=drawn.get("scores"),
+        pareto=pareto,
+        costs=cost,
         curves=drawn.get("curves"),
         confusion=drawn.get("confusion"),
     )

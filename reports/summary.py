@@ -6,11 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from . import looks_grid
+from .across import Across
 from .collect import Report, Table
 from .comparisons import Comparison
-from .formatting import clean, count, number, value
+from .evidence import Evidence
+from .formatting import clean, count, number, p_phrase, value
+from .pairwise import Pairwise
 from .standings import Standing
 from .wording import Name, Sentence, listed, sentence
+
+NAMED = 5  # methods that a sentence names
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,10 @@ class Findings:
 def summary(report: Report) -> tuple[Findings, ...]:
     """Say what the report shows: for each table the best, its lead, its tests; then the gaps."""
     tables = [Findings(t.title, t.size, t.anchor, tuple(findings(t))) for t in report.tables]
+    for found in report.together:
+        said = tuple(over_datasets(found))
+        title = f"Over {count(len(found.datasets), 'dataset')}"
+        tables += [Findings(title, found.size, found.anchor, said)] if said else []
     store = tuple(gaps_findings(report))
     return (*tables, *([Findings("", "", "", store)] if store else []))
 
@@ -52,10 +62,14 @@ def findings(table: Table) -> Iterator[Sentence]:
         )
     else:
         yield best(table, known, board)
+        looked = looks_grid.finding(table)
+        if looked is not None:
+            yield looked
         yield from against_baseline(table, known[0], tests)
         if table.single is not None:
             said = versus(table.single, ", the best fusion,", " the best single modality, ", table)
             yield sentence(said, anchor=tests)
+        yield from beyond(table)
         yield from at_chance(table, board)
     if unknown:
         reason = f" has no mean: its {metric.label} is not finite in at least one seed."
@@ -84,7 +98,8 @@ def best(table: Table, known: Sequence[Standing], anchor: str) -> Sentence:
     superlative = "highest" if metric.higher else "lowest"
     tied = [r.label for r in known[1:] if r.estimates[metric.key].mean == estimate.mean]
     if tied:
-        gap = ["; the same mean has ", *listed(tied), "."]
+        names = listed(tied) if len(tied) <= NAMED else [f"{len(tied)} others"]
+        gap = ["; the same mean ", "has " if len(tied) == 1 else "have ", *names, "."]
     else:
         lead = abs(estimate.mean - known[1].estimates[metric.key].mean) * metric.scale
         shown = number(lead, metric.digits + 1)
@@ -130,6 +145,78 @@ def versus(comparison: Comparison, role: str, other: str, table: Table) -> list[
     return [*names, f": {verdict}; {side} in the mean {comparison.phrase}{scope}."]
 
 
+def beyond(table: Table) -> Iterator[Sentence]:
+    """Say what holds for new seeds and new speakers, who leads, and where the spread comes from."""
+    tested = [e for e in table.evidence if not e.verdict.startswith("cannot")]
+    if table.evidence and table.evidence[0].rules.family == "baseline":
+        anchor = f"{table.anchor}-evidence"
+        base = Name(table.evidence[0].other)
+        if not tested:
+            yield sentence(
+                "For new seeds and new speakers nothing can be tested against ", base,
+                f": {unable(table.evidence[0])}.", anchor=anchor,
+            )  # fmt: skip
+        else:
+            verdicts = [e.verdict for e in tested]
+            shown = ", ".join(
+                f"{verdicts.count(kind)} {kind}"
+                for kind in ("better", "worse", "practically equal", "not separated")
+                if kind in verdicts
+            )
+            yield sentence(
+                f"For new seeds and new speakers, of {count(len(tested), 'method')} tested against "
+                "the baseline ", base, f" (Holm): {shown}.", anchor=anchor,
+            )  # fmt: skip
+    if table.pairs is not None and table.pairs.tested:
+        yield leading(table.pairs, f"{table.anchor}-pairs")
+    mean = table.variance.mean if table.variance is not None else None
+    if mean is not None:
+        seeds, speakers, rest = (number(100 * share, 0) for share in mean)
+        yield sentence(
+            f"Of the variance of single speakers' scores {speakers} % lies between speakers, "
+            f"{seeds} % between seeds and {rest} % in the rest, on average over methods.",
+            anchor=f"{table.anchor}-variance",
+        )
+
+
+def unable(found: Evidence) -> str:
+    """Why a comparison cannot be tested."""
+    return found.verdict.removeprefix("cannot be tested: ")
+
+
+def leading(pairs: Pairwise, anchor: str) -> Sentence:
+    """Name the methods that none is shown to be better than."""
+    first, methods = pairs.first, len(pairs.methods)
+    if len(first) == 1 and pairs.ranks.high[pairs.methods.index(first[0])] == 1:
+        return sentence(Name(first[0]), " is shown to be better than every other.", anchor=anchor)
+    if len(first) == methods:
+        text = "The tests of every two methods leave each of them the first rank: none is "
+        return sentence(text, "shown to be worse than another.", anchor=anchor)
+    if len(first) > NAMED:
+        text = f"{len(first)} of {methods} methods are not shown to be worse than any other."
+        return sentence(text, anchor=anchor)
+    are = "is" if len(first) == 1 else "are"
+    text = f" {are} not shown to be worse than any of the {methods} methods."
+    return sentence(listed(first), text, anchor=anchor)
+
+
+def over_datasets(found: Across) -> Iterator[Sentence]:
+    """Say what several datasets say together."""
+    anchor, order = f"{found.anchor}-ranks", found.order
+    if order is None:
+        return
+    ranks = order.friedman.mean_ranks
+    first = [m for m, rank in zip(found.methods, ranks, strict=True) if rank == min(ranks)]
+    names = listed(first) if len(first) <= NAMED else [f"{len(first)} methods"]
+    has = " has" if len(first) == 1 else " share"
+    told = order.friedman.p < order.pairs.alpha
+    does = "tells the methods' ranks apart" if told else "does not tell the methods' ranks apart"
+    yield sentence(
+        names, f"{has} the best mean rank, {number(min(ranks), 2)} of {len(found.methods)}; "
+        f"Friedman's test {does} ({p_phrase(order.friedman.p)}).", anchor=anchor,
+    )  # fmt: skip
+
+
 def at_chance(table: Table, anchor: str) -> Iterator[Sentence]:
     """Name the methods whose accuracy cannot be told from a constant answer's."""
     if table.kind != "classification" or not table.chance.known:
@@ -152,7 +239,9 @@ def at_chance(table: Table, anchor: str) -> Iterator[Sentence]:
 def gaps_findings(report: Report) -> Iterator[Sentence]:
     """Say what failed, what is missing, and where nothing could be tested."""
     gaps, failed = report.gaps, report.cells - report.done
-    if not report.cells:
+    if not report.cells and report.measured:
+        yield sentence("The store holds costs alone: nothing can be said of quality.")
+    elif not report.cells:
         yield sentence("The store holds no results, so nothing can be concluded.")
     if failed and not report.done:
         text = "No cell ended well, so nothing can be concluded; the reasons are given below."

@@ -74,8 +74,14 @@ def rendered(figure: Figure, description: str) -> str:
     text = re.sub(r'\s*<g id="(?:figure|axes|patch|text|line2d|matplotlib\.axis|xtick|ytick)_\d+"',
                   "\n<g", text)  # fmt: skip
     text = re.sub(r"font(-family)?: ([^;\"]*?)('DejaVu Sans'[^;\"]*)", rf"font\1: \2{FONTS}", text)
+    text = re.sub(r"<[^>]*>", rounded, text)
     label = f'<svg role="img" aria-label={quoteattr(description)} '
     return text.replace("<svg ", label, 1)
+
+
+def rounded(tag: re.Match[str]) -> str:
+    """Cut a tag's coordinates to hundredths of a point, which halves a figure."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -8,11 +8,14 @@ from pathlib import Path
 from ..benchmark.contract.errors import UserError
 from .collect import collect
 from .export import leaderboard
+from .latex import FOLDER as TABLES
+from .latex import latex
 from .markdown import markdown
 from .page import html
 from .sections import content
+from .summary import summary
 
-FORMATS = ("md", "html", "csv")
+FORMATS = ("md", "html", "latex", "csv")
 FIGURES = "report_files"
 
 
@@ -27,14 +30,15 @@ def write(
         Folder that ``bench run`` made.
     formats
         Of ``md`` (report.md, its figures in report_files/), ``html`` (report.html, one file that
-        needs nothing else) and ``csv`` (leaderboard.csv).
+        needs nothing else), ``latex`` (report.tex, its tables in report_tables/) and ``csv``
+        (leaderboard.csv).
     out
         Folder to write to; the store's by default.
 
     Returns
     -------
     list of Path
-        The files written, a Markdown report's figures after it.
+        The files written, a Markdown report's figures and a LaTeX report's tables after it.
 
     Raises
     ------
@@ -57,21 +61,26 @@ def write(
             written.append(saved(folder / "report.html", html(whole)))
         if "md" in formats:
             written.append(saved(folder / "report.md", markdown(whole)))
-            figures = {d.name: d.svg for section in whole.sections for d in section.drawings}
-            written.extend(save_figures(folder / FIGURES, figures))
+            parts = (*whole.sections, *whole.series, *whole.costs, *whole.together)
+            figures = {d.name: d.svg for part in parts for d in part.drawings}
+            written.extend(save_parts(folder / FIGURES, figures, "[acds]*-*.svg"))
+    if "latex" in formats:
+        found = latex(report, [(one.title, one.sentences) for one in summary(report)])
+        written.append(saved(folder / "report.tex", found.text))
+        written.extend(save_parts(folder / TABLES, found.tables, "*.tex"))
     if "csv" in formats:
         written.append(saved(folder / "leaderboard.csv", leaderboard(report)))
     return written
 
 
-def save_figures(folder: Path, figures: dict[str, str]) -> list[Path]:
-    """Write the figures, and take away those of an earlier report that this one does not have."""
-    if figures:
+def save_parts(folder: Path, parts: dict[str, str], kind: str) -> list[Path]:
+    """Write the files of a report, and take away those of an earlier one that it does not have."""
+    if parts:
         folder.mkdir(exist_ok=True)
-    for old in folder.glob("d*-*.svg"):
-        if old.name not in figures:
+    for old in folder.glob(kind):
+        if old.name not in parts:
             old.unlink()
-    return [saved(folder / name, svg) for name, svg in figures.items()]
+    return [saved(folder / name, text) for name, text in parts.items()]
 
 
 def saved(path: Path, text: str) -> Path:

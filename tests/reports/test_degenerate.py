@@ -11,8 +11,13 @@ from .stores import Spec, write_store
 
 
 def text_of(store):
-    paths = write(store)
-    assert {p.name for p in paths} >= {"report.html", "report.md"}
+    paths = write(store, ("html", "md", "latex", "csv"))
+    names = {p.name for p in paths}
+    assert names >= {"report.html", "report.md", "report.tex", "leaderboard.csv"}
+    for path in paths:
+        if path.suffix in (".tex", ".csv"):
+            shown = path.read_text(encoding="utf-8")
+            assert not re.search(r"\b(nan|inf|None|null)\b", shown)
     text = (store / "report.md").read_text(encoding="utf-8")
     assert not re.search(r"\b(nan|inf|none|null)\b", text, re.IGNORECASE)
     return text
@@ -96,5 +101,7 @@ def test_folds_of_both_kinds(tmp_path, kind):
 def test_what_is_no_store_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match="holds no results; expected a folder"):
         write(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="unknown report format 'pdf'; expected some of md, html"):
+    with pytest.raises(
+        UserError, match="unknown report format 'pdf'; expected some of md, html, latex"
+    ):
         write(write_store(tmp_path), formats=("pdf",))

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from fusemark.benchmark import Store
-from fusemark.benchmark.statistics.two_way import two_way_t
+from fusemark.benchmark.statistics.two_way import combine, t_of
 from fusemark.reports import evidence_grid
 from fusemark.reports.collect import collect
 from fusemark.reports.writing import write
@@ -29,6 +29,52 @@ def macro_f1(labels, said):
     return f1_score(labels, said, average="macro", labels=np.unique(labels), zero_division=0.0)
 
 
+def jackknife(store, method, spec):
+    """The whole test from scratch: the metric without each speaker, by scikit-learn."""
+    names = None
+    whole, without = np.zeros(len(spec.seeds)), np.zeros((len(spec.seeds), spec.speakers))
+    for seed in spec.seeds:
+        labels, said, groups = predictions(store, method, seed)
+        _, base, _ = predictions(store, "late-concat", seed)
+        names = np.unique(groups)
+        whole[seed] = macro_f1(labels, said) - macro_f1(labels, base)
+        for i, name in enumerate(names):
+            kept = groups != name
+            without[seed, i] = macro_f1(labels[kept], said[kept]) - macro_f1(
+                labels[kept], base[kept]
+            )
+    k, s = without.shape
+    means = without.mean(0)
+    of_speakers = (s - 1) / s * ((means - means.mean()) ** 2).sum()
+    of_seeds = whole.var(ddof=1) / k
+    pseudo = (s - 1) * (whole[:, None] - without)
+    residual = pseudo - pseudo.mean(0) - pseudo.mean(1, keepdims=True) + pseudo.mean()
+    df = (k - 1) * (s - 1)
+    of_cells = (residual**2).sum() / df / (k * s)
+    variance = combine(k, s, of_speakers, of_seeds, of_cells, df)
+    return t_of(whole.mean(), variance, "two-sided", 0.95)
+
+
+@pytest.mark.parametrize("design", ["crossed", "re-drawn"])
+@pytest.mark.parametrize(("alpha", "confidence"), [(0.05, 0.95), (0.2, 0.8)])
+def test_p_is_below_alpha_exactly_where_the_interval_leaves_zero_out(
+    tmp_path, design, alpha, confidence
+):
+    """A p and an interval of two tests would part at the edge; these are of one."""
+    skills = {f"m{i}": 1.0 + 0.12 * i for i in range(9)} | {"late-concat": 1.3}
+    write_store(tmp_path, Spec(methods=skills, design=design, seeds=(0, 1, 2, 3), examples=80))
+    plan = json.loads((tmp_path / "plan.json").read_text()) | {"alpha": alpha}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    pairs = collect(tmp_path).tables[0].pairs.pairs
+    inside = {True: 0, False: 0}
+    for found in pairs.values():
+        test = found.test
+        assert test.confidence == confidence
+        assert (test.p < alpha) == (test.low > 0 or test.high < 0)
+        inside[test.p < alpha] += 1
+    assert min(inside.values()) > 4  # both kinds are there
+
+
 def test_figures_follow_from_the_predictions(tmp_path):
     spec = Spec(methods={"late-concat": 1.2, "mult": 1.5, "ladder": 2.1}, seeds=(0, 1, 2, 3))
     store = Store(write_store(tmp_path, spec))
@@ -44,10 +90,12 @@ def test_figures_follow_from_the_predictions(tmp_path):
             for i, group in enumerate(np.unique(groups)):
                 of = groups == group
                 cells[seed, i] = macro_f1(labels[of], said[of]) - macro_f1(labels[of], base[of])
-        assert evidence.interval.difference == pytest.approx(np.mean(whole))
-        expected = two_way_t(cells)
+        assert evidence.test.difference == pytest.approx(np.mean(whole))
+        expected = jackknife(store, method, spec)
         assert evidence.test.p == pytest.approx(expected.p)
-        assert evidence.test.difference == pytest.approx(cells.mean())
+        assert (evidence.test.low, evidence.test.high) == pytest.approx(
+            (expected.low, expected.high)
+        )
         assert evidence.superiority.probability == pytest.approx(
             ((np.sign(cells) + 1) / 2).mean(0).mean()
         )
@@ -95,13 +143,27 @@ def test_predictions_that_cannot_be_read_are_said_and_stay_in_the_family(tmp_pat
     assert "Withheld" not in grid.caption
 
 
-def test_without_a_baseline_or_for_a_regression_there_is_nothing_to_say(tmp_path):
+def test_without_a_baseline_or_for_a_correlation_there_is_nothing_to_say(tmp_path):
     write_store(tmp_path / "a", Spec(baseline=None))
-    write_store(tmp_path / "b", Spec(kind="regression", metric="mae"))
-    for name in "ab":
+    write_store(tmp_path / "c", Spec(kind="regression", metric="pearson"))
+    for name in "ac":
         table = collect(tmp_path / name).tables[0]
         assert table.evidence == ()
         assert evidence_grid.grid(table) is None
+    assert collect(tmp_path / "a").tables[0].pairs is not None  # exploratory
+    assert collect(tmp_path / "c").tables[0].pairs is None
+
+
+def test_errors_are_tested_too_in_the_methods_favour(tmp_path):
+    write_store(tmp_path, Spec(kind="regression", metric="mae"))
+    table = collect(tmp_path).tables[0]
+    found = {e.method: e for e in table.evidence}
+    means = {row.label: row.estimates["mae"].mean for row in table.standings}
+    for method, evidence in found.items():
+        gain = means["late-concat"] - means[method]
+        assert evidence.test.difference == pytest.approx(gain, rel=1e-5)
+    assert found["ladder"].verdict == "better"
+    assert found["only:audio"].verdict == "worse"
 
 
 def test_all_pairs_where_the_plan_says_so_at_its_level_and_margin(tmp_path):

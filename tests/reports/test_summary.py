@@ -89,3 +89,46 @@ def test_a_plan_without_a_baseline_says_so(tmp_path):
 def test_a_baseline_without_a_record_is_missed(tmp_path):
     _, sentences = said(write_store(tmp_path, Spec(baseline="auxformer")))
     assert any(s.startswith("The baseline auxformer has no record on") for s in sentences)
+
+
+def test_new_seeds_and_speakers_are_counted_as_the_table_says(tmp_path):
+    methods = {"late-concat": 1.0, "far": 3.0, "worse": -0.3, "near": 1.02}
+    report, sentences = said(write_store(tmp_path, Spec(methods=methods)))
+    verdicts = [e.verdict for e in report.tables[0].evidence]
+    (found,) = [s for s in sentences if s.startswith("For new seeds and new speakers")]
+    assert "of 3 methods tested against the baseline late-concat (Holm)" in found
+    for kind in ("better", "worse", "not separated"):
+        number = verdicts.count(kind)
+        assert (f"{number} {kind}" in found) == bool(number)
+    assert "far is shown to be better than every other." in sentences
+
+
+def test_methods_that_nothing_beats_are_named_together(tmp_path):
+    methods = {"late-concat": 1.5, "twin": 1.5, "worse": -0.5}
+    report, sentences = said(write_store(tmp_path, Spec(methods=methods)))
+    first = report.tables[0].pairs.first
+    assert set(first) == {"late-concat", "twin"}
+    assert f"{first[0]} and {first[1]} are not shown to be worse than any of the 3 methods." in (
+        sentences
+    )
+
+
+def test_shares_of_variance_are_the_means_of_the_table(tmp_path):
+    report, sentences = said(write_store(tmp_path))
+    seeds, speakers, rest = (round(100 * x) for x in report.tables[0].variance.mean)
+    (found,) = [s for s in sentences if s.startswith("Of the variance")]
+    assert f"{speakers} % lies between speakers, {seeds} % between seeds and {rest} %" in found
+
+
+def test_several_datasets_have_sentences_of_their_own(tmp_path):
+    methods = {"late-concat": 1.0, "mult": 1.5, "ladder": 2.5}
+    datasets = tuple(f"data-{i}" for i in range(6))
+    spec = Spec(methods=methods, datasets=datasets, seeds=(0, 1), examples=60)
+    report = collect(write_store(tmp_path, spec))
+    (found,) = [f for f in summary(report) if f.title == "Over 6 datasets"]
+    assert found.anchor == "a1"
+    (one,) = found.sentences
+    assert one.anchor == "a1-ranks"
+    rank = min(report.together[0].order.friedman.mean_ranks)
+    assert str(one).startswith(f"ladder has the best mean rank, {rank:.2f} of 3")
+    assert "tells the methods' ranks apart" in str(one)

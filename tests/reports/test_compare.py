@@ -1,0 +1,181 @@
+"""Two runs compared: against the tests themselves, and as a gate."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from fusemark.benchmark import UserError
+from fusemark.benchmark.cli import main
+from fusemark.benchmark.statistics.multiplicity import holm
+from fusemark.reports import compare, view
+from scipy import stats
+
+from .stores import HOSTILE, ODD, Spec, write_store
+
+SEEDS = tuple(range(6))
+FIRST = {"late-concat": 1.2, "mult": 1.5, "ladder": 2.1}
+
+
+@pytest.fixture
+def bench(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def stores(tmp_path, second, **more):
+    """Write two runs; a method of equal skill has equal records."""
+    one = write_store(tmp_path / "one", Spec(methods=FIRST, seeds=SEEDS, **more))
+    two = write_store(tmp_path / "two", Spec(methods=second, seeds=SEEDS, **more))
+    return one, two
+
+
+def scores(store, method):
+    found = [json.loads(p.read_text()) for p in sorted((store / "cells").glob("*.json"))]
+    mine = [r for r in found if r["cell"]["method"] == method]
+    return [r["metrics"]["macro_f1"] for r in sorted(mine, key=lambda r: r["cell"]["seed"])]
+
+
+def test_equal_runs_are_equal_bit_for_bit(tmp_path, bench):
+    one, two = stores(tmp_path, FIRST)
+    found = compare(one, two)
+    assert found.same_plan
+    assert (found.shared, found.equal) == (18, 18)
+    assert {c.verdict for c in found.changes} == {"equal bit for bit"}
+    assert found.differences == found.lacking == ()
+    code, out, _ = bench("compare", one, two, "--fail-if-worse")
+    assert code == 0
+    assert "18 cells in common, 18 equal bit for bit" in out
+    assert "Nothing changed." in out
+
+
+def test_changes_are_the_paired_t_with_holm_over_what_changed(tmp_path, bench):
+    one, two = stores(tmp_path, {**FIRST, "mult": 0.4, "ladder": 1.95})
+    changes = {c.method: c for c in compare(one, two).changes}
+    p = {m: stats.ttest_rel(scores(two, m), scores(one, m)).pvalue for m in ("mult", "ladder")}
+    for method, adjusted in zip(p, holm(list(p.values())).adjusted, strict=True):
+        assert changes[method].result.p == pytest.approx(p[method])
+        assert changes[method].adjusted == pytest.approx(adjusted)
+        assert changes[method].before == pytest.approx(np.mean(scores(one, method)))
+        assert changes[method].after == pytest.approx(np.mean(scores(two, method)))
+    assert [c.method for c in compare(one, two).changes] == ["mult", "ladder", "late-concat"]
+    assert changes["mult"].verdict == "worse"
+    assert changes["late-concat"].verdict == "equal bit for bit"
+    code, _, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 1
+    assert err.startswith("worse: mult on simulated:cremad-like")
+    assert bench("compare", one, two)[0] == 0
+    code, out, _ = bench("compare", two, one, "--fail-if-worse")
+    assert code == 0
+    assert "Better: mult on simulated:cremad-like, ladder" in out
+
+
+def test_redrawn_splits_are_tested_over_speakers_too(tmp_path):
+    one, two = stores(tmp_path, {**FIRST, "mult": 0.4}, design="re-drawn")
+    (change,) = [c for c in compare(one, two).changes if c.method == "mult"]
+    assert change.scope == "speakers"
+    assert change.verdict == "worse"
+    one, two = stores(tmp_path / "few", {**FIRST, "mult": 0.4}, design="re-drawn", speakers=2)
+    (change,) = [c for c in compare(one, two).changes if c.method == "mult"]
+    assert change.verdict == "cannot be tested: it takes 3 seeds and 3 speakers"
+
+
+def test_a_change_that_is_the_same_at_every_seed_is_told_by_its_sign(tmp_path):
+    one, two = stores(tmp_path, FIRST)
+    for store, skill in ((one, 1.0), (two, 0.0)):
+        for path in (store / "cells").glob("*.npz"):
+            labels = np.load(path)["labels"]
+            right = np.eye(6)[labels if skill else (labels + 1) % 6].astype("f4")
+            np.savez(path, **{**np.load(path), "probabilities": right})
+    found = compare(one, two)
+    assert {c.result.p for c in found.changes} == {2 / 2**6}
+    # Three methods share .05: six seeds cannot tell; of one method alone they do.
+    assert {c.verdict for c in found.changes} == {"not separated"}
+    for path in (two / "cells").glob("*.json"):
+        if json.loads(path.read_text())["cell"]["method"] != "mult":
+            path.unlink()
+    assert [c.verdict for c in compare(one, two).changes] == ["worse"]
+
+
+def test_a_method_that_fails_where_it_did_not_is_worse(tmp_path, bench):
+    fail = {("mult", 3): ("failed", "RuntimeError", "no")}
+    one, _ = stores(tmp_path, FIRST)
+    two = write_store(tmp_path / "three", Spec(methods=FIRST, seeds=SEEDS, fail=fail))
+    code, out, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 1
+    assert "mult" in err
+    assert "worse: it fails where it did not" in out
+    (lacking,) = compare(one, two).lacking
+    assert (lacking.method, lacking.seeds, lacking.which) == ("mult", (3,), "first")
+    assert bench("compare", two, one, "--fail-if-worse")[0] == 0
+
+
+def test_what_is_missing_and_what_else_differs(tmp_path):
+    one = write_store(tmp_path / "one", Spec(methods=FIRST, seeds=SEEDS))
+    patch = {
+        (m, s): {"versions": {"torch": "2.14.0"}, "code": {"digest": f"d-{m}", "harness": "h2"}}
+        for m in FIRST
+        for s in SEEDS
+    }
+    spec = Spec(methods={**FIRST, "new": 1.0}, seeds=SEEDS[:5], patch=patch, epochs=20)
+    two = write_store(tmp_path / "two", spec)
+    plan = json.loads((two / "plan.json").read_text())
+    (two / "plan.json").write_text(json.dumps({**plan, "hash": "other"}))
+    found = compare(one, two)
+    assert not found.same_plan
+    assert found.shared == 15
+    assert {(x.method, x.which, x.seeds) for x in found.lacking} == {
+        *((m, "first", (5,)) for m in FIRST), ("new", "second", SEEDS[:5]),
+    }  # fmt: skip
+    said = {d.name: (d.before, d.after) for d in found.differences}
+    assert said["torch"] == ("2.13.0", "2.14.0")
+    assert said["harness code"] == ("h1", "h2")
+    assert said["plan: seeds"] == ("0,1,2,3,4,5", "0,1,2,3,4")
+    assert said["mult on simulated:cremad-like: training.epochs"] == ("30", "20")
+    assert "only what they share is compared" in view(found, "text")
+
+
+def test_formats(tmp_path):
+    one, two = stores(tmp_path, {**FIRST, "mult": 0.4})
+    found = compare(one, two)
+    read = json.loads(view(found, "json"))
+    assert read["worse"] == [["simulated:cremad-like", "mult"]]
+    assert read["changes"][0]["result"]["p"] == pytest.approx(found.changes[0].result.p)
+    assert read["changes"][-1]["adjusted"] is None
+    assert "| `simulated:cremad-like` | `mult` |" in view(found, "md")
+    with pytest.raises(UserError, match="expected one of text, md, json"):
+        view(found, "pdf")
+
+
+def test_hostile_names_do_no_harm(tmp_path):
+    spec = Spec(methods={HOSTILE: 1.0, ODD: 1.5}, datasets=(HOSTILE,), seeds=(0, 1, 2))
+    one = write_store(tmp_path / "one", spec)
+    two = shutil.copytree(one, tmp_path / "two")
+    text = view(compare(one, two), "md")
+    assert "<script" not in text
+    assert len({line.count(" |") for line in text.splitlines() if line.startswith("| ")}) == 1
+
+
+@pytest.mark.parametrize("what", ["nothing shared", "no results", "no folder"])
+def test_mistakes_are_one_line(tmp_path, bench, what):
+    one = write_store(tmp_path / "one", Spec(methods=FIRST, seeds=(0, 1)))
+    two = tmp_path / "two"
+    if what == "nothing shared":
+        write_store(two, Spec(methods=FIRST, seeds=(2, 3)))
+    elif what == "no results":
+        two.mkdir()
+    code, out, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 2
+    assert not out
+    assert err.count("\n") == 1
+    assert ("no cell in common" if what == "nothing shared" else "holds no results") in err
