@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..benchmark.statistics.nemenyi import SMALLEST_POOL
 from .across import Across, Profile
 from .figures import WIDTH, Drawing
-from .formatting import count, number, p_phrase, shortened
+from .formatting import count, integer, number, p_phrase, shortened
 from .grids import Column, Entry, Grid
 from .multiples import Panel, multiples
 from .palette import BLUE, INK, LINE, MUTED, PAPER, VERMILLION
@@ -103,7 +103,7 @@ def ranks(found: Across) -> Grid | None:
     middles = {one.method: one for one in found.profiles}
     if middles:
         head += [Column("interquartile mean, %"), Column("runs")]
-    head += [Column(title) for title in found.datasets]
+    head += [Column(title, choice="dataset") for title in found.datasets]
     scale = 100.0 if middles else 1.0
     rows = []
     for i, method in enumerate(found.methods):
@@ -112,10 +112,10 @@ def ranks(found: Across) -> Grid | None:
             low, high = found.order.groups.low[i], found.order.groups.high[i]
             entries += [
                 Entry(number(found.order.friedman.mean_ranks[i], 2)),
-                Entry(str(low) if low == high else f"{low}–{high}"),
+                Entry(str(low) if low == high else f"{low}–{high}", sort=low),
             ]
         if middles:
-            entries += [middle(middles[method]), Entry(str(middles[method].middle.runs))]
+            entries += [middle(middles[method]), Entry(integer(middles[method].middle.runs))]
         digits = 1 if middles else 3
         entries += [Entry(number(scale * mean, digits)) for mean in found.means[:, i]]
         rows.append(tuple(entries))

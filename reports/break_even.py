@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .formatting import NOTHING, clean, integer, number
+from .formatting import NOTHING, Number, clean, integer, number
 from .grids import Column, Entry, Grid
 
 
@@ -39,7 +39,7 @@ def grid(found: Mapping[str, Any], work: str = "inference") -> Grid | None:
     rows = [
         (
             Entry(clean(each["method"]), name=True),
-            Entry(crossing(each)),
+            Entry(crossing(each), sort=0 if each["always"] else each["length"]),
             *(Entry(factor(each["factors"].get(time))) for time in times),
             Entry(number(local.get(each["method"]), 3)),
         )
@@ -49,7 +49,7 @@ def grid(found: Mapping[str, Any], work: str = "inference") -> Grid | None:
         (
             Entry(clean(baseline), below="baseline", name=True),
             Entry(NOTHING),
-            *(Entry("1.00") for _ in times),
+            *(Entry("1.00", sort=1) for _ in times),
             Entry(number(local.get(baseline), 3)),
         )
     )
@@ -72,6 +72,6 @@ def crossing(each: Mapping[str, Any]) -> str:
     return f"{'' if each['exact'] else 'about '}{integer(each['length'])}{seconds}"
 
 
-def factor(value: float | None) -> str:
+def factor(value: float | None) -> Number:
     """Write a quotient with three digits."""
-    return NOTHING if value is None else f"{value:.3g}"
+    return Number(NOTHING if value is None else f"{value:.3g}", value)

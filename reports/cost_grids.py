@@ -101,7 +101,7 @@ def entry(row: Row | None) -> Entry:
     if row.low is not None and row.high is not None:
         interval = f"{number(row.low, 2)} to {number(row.high, 2)}"
     remark = row.mark if row.mark in MARKS else ""
-    return Entry(said(row), below="; ".join(filter(None, (interval, remark))))
+    return Entry(said(row), below="; ".join(filter(None, (interval, remark))), sort=row.value)
 
 
 def said(row: Row) -> str:

@@ -98,7 +98,7 @@ class Evidence:
             return self.reason
         if math.isnan(self.adjusted):
             if self.withheld:
-                return "cannot be tested: it takes three seeds and three speakers"
+                return "cannot be tested: it takes four seeds and four speakers"
             same = self.test.difference == 0
             why = "no difference in any seed" if same else "the differences do not vary"
             return f"cannot be tested: {why}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from . import captions
 from .collect import Table
 from .evidence import Evidence
-from .formatting import NOTHING, count, difference, number, p_value
+from .formatting import NOTHING, count, difference, integer, number, p_value
 from .grids import Column, Entry, Grid
 
 
@@ -38,7 +38,7 @@ def row(found: Evidence) -> tuple[Entry, ...]:
     needed = found.needed.n if found.needed else None
     return (
         *figures(found),
-        Entry(NOTHING if needed is None else f"{needed:,}"),
+        Entry(integer(needed)),
         Entry(found.verdict, strong=found.separated),
     )
 

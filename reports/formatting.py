@@ -12,48 +12,59 @@ NOTHING = "–"
 MINUS = "−"
 
 
-def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
+class Number(str):
+    """A number as it is set, which still knows its value: a page's tables are sorted by it."""
+
+    value: float | None
+
+    def __new__(cls, text: str, value: float | None = None) -> Number:
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
+
+
+def number(value: float | None, digits: int = 1, sign: bool = False) -> Number:
     """Write a number with fixed decimals and a true minus; what is unknown is a dash.
 
     >>> number(-1.25, 1), number(2, 1, sign=True), number(float("nan"))
     ('−1.2', '+2.0', '–')
     """
     if value is None or not math.isfinite(value):
-        return NOTHING
+        return Number(NOTHING)
     text = f"{abs(value):.{digits}f}"
-    if not text.strip("0."):
-        return text
-    return f"{MINUS}{text}" if value < 0 else f"{'+' if sign else ''}{text}"
+    if text.strip("0."):
+        text = f"{MINUS}{text}" if value < 0 else f"{'+' if sign else ''}{text}"
+    return Number(text, value)
 
 
-def value(metric: Metric, measured: float | None, sign: bool = False) -> str:
+def value(metric: Metric, measured: float | None, sign: bool = False) -> Number:
     """Write a measured value on its metric's scale."""
     scaled = None if measured is None else measured * metric.scale
     return number(scaled, metric.digits, sign)
 
 
-def difference(metric: Metric, measured: float | None) -> str:
+def difference(metric: Metric, measured: float | None) -> Number:
     """Write a difference with its sign, one digit finer than the values."""
     scaled = None if measured is None else measured * metric.scale
     return number(scaled, metric.digits + 1, sign=True)
 
 
-def p_value(p: float, alpha: float = 0.05) -> str:
+def p_value(p: float, alpha: float = 0.05) -> Number:
     """Write a p-value to three decimals, or to as many as show on which side of alpha it lies.
 
     >>> p_value(0.0312), p_value(0.04996), p_value(1e-9), p_value(0.9999)
     ('.031', '.04996', '< .001', '> .999')
     """
     if not math.isfinite(p):
-        return NOTHING
+        return Number(NOTHING)
     if p < 0.001:
-        return "< .001"
+        return Number("< .001", p)
     if p > 0.999:
-        return "> .999"
+        return Number("> .999", p)
     digits = 3
     while digits < 8 and (round(p, digits) < alpha) != (p < alpha):
         digits += 1
-    return f"{p:.{digits}f}".removeprefix("0")
+    return Number(f"{p:.{digits}f}".removeprefix("0"), p)
 
 
 def p_phrase(p: float) -> str:
@@ -67,9 +78,9 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {plural or noun + 's'}"
 
 
-def integer(value: float | None) -> str:
+def integer(value: float | None) -> Number:
     """Write a whole number with thousands separated."""
-    return NOTHING if value is None else f"{value:,.0f}"
+    return Number(NOTHING) if value is None else Number(f"{value:,.0f}", value)
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -21,21 +21,36 @@ from .standings import Estimate
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: a text, perhaps its spread beside it and an interval or remark below it."""
+    """One entry: a text, perhaps its spread beside it and an interval or remark below it.
+
+    ``sort`` is the number that a page sorts by, where the text is not a formatted
+    :class:`.formatting.Number`, which knows it.
+    """
 
     text: str = ""
     beside: str = ""
     below: str = ""
     strong: bool = False
     name: bool = False
+    sort: float | None = None
+
+    @property
+    def order(self) -> str:
+        """The number to sort by as a page holds it; empty where none is known."""
+        known = getattr(self.text, "value", None) if self.sort is None else self.sort
+        return f"{known:.6g}" if known is not None and math.isfinite(known) else ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head; the first column of a grid heads its rows."""
+    """A column's head; the first column of a grid heads its rows.
+
+    ``choice`` says by what a reader may leave the column out: ``metric`` or ``method``.
+    """
 
     label: str
     numeric: bool = True
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,11 @@ class Grid:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
     foot: tuple[tuple[Entry, ...], ...] = ()
+
+    @property
+    def spreads(self) -> tuple[bool, ...]:
+        """Which columns have something beside a number, for which the others leave room."""
+        return tuple(any(row[i].beside for row in self.rows) for i in range(len(self.columns)))
 
 
 def estimated(metric: Metric, estimate: Estimate, strong: bool = False) -> Entry:
@@ -71,7 +91,7 @@ def leaderboard(table: Table) -> Grid:
         head.append(Column("rank"))
     head.append(Column("seeds"))
     at = len(head)
-    head += [Column(metric.label) for metric in table.metrics]
+    head += [Column(metric.label, choice="metric") for metric in table.metrics]
     if table.has_ceiling:
         head += [Column("share of own ceiling, %"), Column("share of full ceiling, %")]
     head.append(Column("parameters"))
@@ -80,8 +100,9 @@ def leaderboard(table: Table) -> Grid:
         remark = "baseline" if row.baseline else ""
         entries = [Entry(row.label, below=remark, name=True)]
         if any(ranks.values()):
-            entries.append(Entry(ranks[row.label] or NOTHING))
-        entries.append(Entry(f"{row.done}/{row.asked}"))
+            first = table.pairs.rank(row.label) if table.pairs else None
+            entries.append(Entry(ranks[row.label] or NOTHING, sort=first[0] if first else None))
+        entries.append(Entry(f"{row.done}/{row.asked}", sort=row.done))
         entries += [
             estimated(m, row.estimates[m.key], row.label in best[m.key]) for m in table.metrics
         ]
@@ -157,7 +178,7 @@ def tested(comparison: Comparison, best: bool) -> tuple[Entry, ...]:
     return (
         Entry(comparison.method, below="best fusion" if best else "", name=True),
         Entry(comparison.other, below="best single modality" if best else "", name=True),
-        Entry(str(test.n)),
+        Entry(integer(test.n)),
         Entry(difference(metric, test.difference)),
         Entry(interval),
         Entry(number(test.statistic, 2)),
@@ -200,7 +221,7 @@ def per_class(table: Table) -> tuple[Grid, ...]:
             (
                 Column("class", numeric=False),
                 Column("examples"),
-                *(Column(method) for method in found.methods),
+                *(Column(method, choice="method") for method in found.methods),
             ),
             class_rows(found, shares),
         )

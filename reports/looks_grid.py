@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import captions
 from .collect import Table
-from .formatting import NOTHING, clean, count, number, p_value
+from .formatting import NOTHING, clean, count, integer, number, p_value
 from .grids import Column, Entry, Grid
 from .looks import Looks
 from .metrics import Metric
@@ -42,7 +42,7 @@ def row(shown: Looks, i: int) -> tuple[Entry, ...]:
         Entry(clean(pair.method), name=True),
         Entry(clean(pair.other), name=True),
         *(look(shown, i, k) for k in range(len(course.plan.looks))),
-        Entry(str(course.used(i))),
+        Entry(integer(course.used(i))),
         Entry(verdict, strong=verdict in ("better", "worse")),
     )
 

@@ -91,6 +91,11 @@ class Content:
     settings: Grid | None
     methods: Grid | None
 
+    @property
+    def drawings(self) -> tuple[Drawing, ...]:
+        parts = (*self.sections, *self.series, *self.costs, *self.together)
+        return tuple(drawing for part in parts for drawing in part.drawings)
+
 
 def content(report: Report) -> Content:
     """Set a report's tables, draw its figures and write its summary."""

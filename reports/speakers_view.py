@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from . import captions
 from .collect import Table
 from .figures import WIDTH, Drawing, colour_of
-from .formatting import number, shortened, value
+from .formatting import integer, number, shortened, value
 from .grids import Column, Entry, Grid
 from .palette import INK, PAPER, Colour
 from .svg import rendered, style
@@ -87,7 +87,7 @@ def hardest(table: Table) -> Grid | None:
         entries = [
             Entry(found.names[i], name=True),
             Entry(number(found.examples[i], 0 if whole else 1)),
-            Entry(str(found.seeds[i])),
+            Entry(integer(found.seeds[i])),
             Entry(value(metric, float(column.mean()))),
             Entry(value(metric, float(column[best]))),
             Entry(found.methods[best], name=True),

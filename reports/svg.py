@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -84,12 +84,32 @@ def rounded(tag: re.Match[str]) -> str:
     return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])
 
 
-def inline(svg: str, prefix: str) -> str:
-    """Return the part of an SVG document that stands in a page.
+def inline(figures: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Return the parts of SVG documents that stand in a page, and the style sheet of them all.
 
-    Colours become the page's variables. Ids get a prefix, so that two figures share none.
+    Ids get the figure's name before them, so that two figures share none. Style attributes become
+    classes of the sheet: a page's security policy can name a sheet by its hash, but no attribute;
+    and colours in it are the page's variables.
     """
-    body = svg[svg.index("<svg ") :]
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
-    body = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", body)
-    return themed(body)
+    classes: dict[str, str] = {}
+    parts = {}
+    for name, svg in figures.items():
+        head, _, body = svg[svg.index("<svg ") :].partition(">")
+        body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
+        prefix = name.removesuffix(".svg")
+        # In tags alone: a method's name may look like an attribute.
+        body = re.sub(r"<[^>]*>", lambda tag: placed(tag[0], prefix, classes), body)
+        parts[name] = f"{head}>{body}"
+    rules = (f".{label} {{ {themed(style)} }}" for style, label in classes.items())
+    return parts, "\n".join(rules)
+
+
+def placed(tag: str, prefix: str, classes: dict[str, str]) -> str:
+    """Return a figure's tag with its ids prefixed and a class in place of its style."""
+    tag = re.sub(r' id="([^"]+)"', rf' id="{prefix}-\1"', tag)
+    tag = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", tag)
+    return re.sub(
+        r' style="([^"]*)"',
+        lambda found: f' class="{classes.setdefault(found[1], f"f{len(classes)}")}"',
+        tag,
+    )

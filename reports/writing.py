@@ -61,8 +61,7 @@ def write(
             written.append(saved(folder / "report.html", html(whole)))
         if "md" in formats:
             written.append(saved(folder / "report.md", markdown(whole)))
-            parts = (*whole.sections, *whole.series, *whole.costs, *whole.together)
-            figures = {d.name: d.svg for part in parts for d in part.drawings}
+            figures = {drawing.name: drawing.svg for drawing in whole.drawings}
             written.extend(save_parts(folder / FIGURES, figures, "[acds]*-*.svg"))
     if "latex" in formats:
         found = latex(report, [(one.title, one.sentences) for one in summary(report)])

@@ -37,7 +37,7 @@ def metric_t(
     Returns
     -------
     TwoWayT
-        With nan but for the difference where there are fewer than three seeds or three speakers,
+        With nan but for the difference where there are fewer than four seeds or four speakers,
         or no spread.
 
     Raises

@@ -87,7 +87,7 @@ def test_redrawn_splits_are_tested_over_speakers_too(tmp_path):
     assert change.verdict == "worse"
     one, two = stores(tmp_path / "few", {**FIRST, "mult": 0.4}, design="re-drawn", speakers=2)
     (change,) = [c for c in compare(one, two).changes if c.method == "mult"]
-    assert change.verdict == "cannot be tested: it takes 3 seeds and 3 speakers"
+    assert change.verdict == "cannot be tested: it takes 4 seeds and 4 speakers"
 
 
 def test_a_change_that_is_the_same_at_every_seed_is_told_by_its_sign(tmp_path):

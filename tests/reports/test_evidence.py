@@ -113,22 +113,22 @@ def test_verdicts(tmp_path):
     assert found == {"ladder": "better", "worse": "worse"}
 
 
-@pytest.mark.parametrize(("seeds", "speakers"), [((0, 1), 8), ((0, 1, 2), 2)])
-def test_two_seeds_or_speakers_test_nothing(tmp_path, seeds, speakers):
+@pytest.mark.parametrize(("seeds", "speakers"), [((0, 1), 8), ((0, 1, 2), 8), ((0, 1, 2, 3), 3)])
+def test_three_seeds_or_speakers_test_nothing(tmp_path, seeds, speakers):
     spec = Spec(methods={"late-concat": 0.8, "ladder": 2.5}, seeds=seeds, speakers=speakers)
     write_store(tmp_path, spec)
     table = collect(tmp_path).tables[0]
     (found,) = table.evidence
     assert math.isnan(found.adjusted)
-    assert found.verdict == "cannot be tested: it takes three seeds and three speakers"
+    assert found.verdict == "cannot be tested: it takes four seeds and four speakers"
     grid = evidence_grid.grid(table)
     assert grid is not None
     assert grid.rows[0][3].text == "withheld"
-    assert "it takes 3" in grid.caption
+    assert "it takes 4" in grid.caption
 
 
 def test_predictions_that_cannot_be_read_are_said_and_stay_in_the_family(tmp_path):
-    spec = Spec(methods={"late-concat": 0.8, "mult": 1.0, "ladder": 2.5}, seeds=(0, 1, 2))
+    spec = Spec(methods={"late-concat": 0.8, "mult": 1.0, "ladder": 2.5}, seeds=(0, 1, 2, 3))
     store = Store(write_store(tmp_path, spec))
     for record in store.records():
         if record["cell"]["method"] == "mult":
@@ -139,7 +139,7 @@ def test_predictions_that_cannot_be_read_are_said_and_stay_in_the_family(tmp_pat
     assert found["ladder"].adjusted == pytest.approx(min(1.0, 2 * found["ladder"].test.p))
     grid = evidence_grid.grid(table)
     assert grid is not None
-    assert "3 seeds" in grid.caption
+    assert "4 seeds" in grid.caption
     assert "Withheld" not in grid.caption
 
 
@@ -167,7 +167,7 @@ def test_errors_are_tested_too_in_the_methods_favour(tmp_path):
 
 
 def test_all_pairs_where_the_plan_says_so_at_its_level_and_margin(tmp_path):
-    write_store(tmp_path, Spec(seeds=(0, 1, 2), baseline=None))
+    write_store(tmp_path, Spec(seeds=(0, 1, 2, 3), baseline=None))
     plan = json.loads((tmp_path / "plan.json").read_text())
     plan |= {"family": "pairs", "alpha": 0.01, "margin": 2.5}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
