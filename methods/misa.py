@@ -58,6 +58,11 @@ class Misa(FusionMethod):
     label: at size ``small``, 1,500 clips of ``simulated:synergy`` and 25 epochs end at chance (.35,
     two seeds), with weights a tenth as great at 1.00, so that size has those (C).
 
+    On ``simulated:lag`` at that size and 30 epochs it learns in some seeds and stays at chance in
+    others (``results/reference/simulated``): both modalities reach the fusion as one vector each,
+    so that the time between their events must stand in those two means, which the same losses
+    flatten.
+
     Not repeated from the reference: a discriminator that no loss trains, and a CMD whose gradient
     is not a number where two moments agree.
     """
