@@ -1,0 +1,1 @@
+"""What CREMA-D itself says of its clips: names, actors, the raters' votes, and its protocols."""

@@ -1,0 +1,1 @@
+"""From raw media to a feature store; the heavy packages are imported only where they are used."""

@@ -1,0 +1,210 @@
+"""Writing a feature store clip by clip, so that whatever kills the writer costs one clip."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ...benchmark.contract import UserError
+from ..storage.features import (
+    DTYPES,
+    FORMAT,
+    NAME,
+    TEXT,
+    FeatureStore,
+    Stored,
+    digest,
+    write_index,
+)
+
+OWN = {"store.json", "index.parquet", "journal.jsonl", ".lock", "report.md", "faces.png"}
+
+
+class Journal:
+    """A store that is being written.
+
+    Values go to the end of ``NAME.values``; then a line of ``journal.jsonl`` says where they lie.
+    What lies beyond the last line is cut off when the journal is opened again. ``store.json`` comes
+    last of all: without it nobody takes the folder for a store.
+
+    Raises
+    ------
+    UserError
+        The folder holds other things, is being written by another process, or was begun with other
+        settings.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]):
+        self.path, self.settings = path, dict(settings)
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.kinds: dict[str, Stored] = {}
+        self.streams: dict[str, BinaryIO] = {}
+        self.make_folder()
+        self.lock = self.locked()
+        self.replay()
+
+    def make_folder(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            links = sorted(p.name for p in self.path.iterdir() if p.is_symlink())
+            names = {p.name for p in self.path.iterdir()}
+        except OSError as error:
+            raise UserError(
+                f"--out {str(self.path)!r} cannot be made ({error.strerror}); choose another"
+            ) from error
+        foreign = sorted(n for n in names if n not in OWN and not n.endswith((".values", ".tmp")))
+        foreign = links or foreign  # writing through a link would write elsewhere
+        if foreign or (names and "journal.jsonl" not in names and names != {".lock"}):
+            held = foreign[0] if foreign else sorted(names)[0]
+            raise UserError(
+                f"--out {str(self.path)!r} holds other things ({held}); give an empty folder, or "
+                "one that `bench data prepare` began"
+            )
+
+    def locked(self) -> BinaryIO:
+        stream = (self.path / ".lock").open("wb")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            stream.close()
+            raise UserError(
+                f"--out {str(self.path)!r} is being prepared by another process; wait for it, or "
+                "choose another folder"
+            ) from error
+        return stream
+
+    def replay(self) -> None:
+        """Read what is done, and cut off what a killed writer left half done."""
+        file = self.path / "journal.jsonl"
+        content = file.read_bytes() if file.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            self.check_settings(lines[0]["settings"] if lines else self.settings)
+            for line in lines[1:]:
+                self.note(line)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"--out {str(self.path)!r}: journal.jsonl is damaged ({error}); delete the folder "
+                "and prepare again"
+            ) from error
+        self.journal = file.open("r+b" if file.exists() else "w+b")
+        self.journal.truncate(len(whole))
+        self.journal.seek(len(whole))
+        if not lines:
+            self.append({"settings": self.settings})
+        for name, kind in self.kinds.items():
+            self.streams[name] = self.reopened(name, kind)
+
+    def check_settings(self, begun: Mapping[str, Any]) -> None:
+        known = {*self.settings, *begun}
+        changed = sorted(k for k in known if self.settings.get(k) != begun.get(k))
+        if changed:
+            raise UserError(
+                f"--out {str(self.path)!r} was begun with other settings ({', '.join(changed)}); "
+                "give the same ones, or choose another folder"
+            )
+
+    def reopened(self, name: str, kind: Stored) -> BinaryIO:
+        ends = [e["values"][name] for e in self.entries.values() if name in e["values"]]
+        size = max((start + length for start, length, _ in ends), default=0) * kind.step
+        path = self.path / f"{name}.values"
+        if not path.exists() or path.stat().st_size < size:
+            raise UserError(
+                f"--out {str(self.path)!r}: {path.name} is shorter than its journal says; delete "
+                "the folder and prepare again"
+            )
+        stream = path.open("r+b")
+        stream.truncate(size)
+        stream.seek(size)
+        return stream
+
+    def note(self, line: dict[str, Any]) -> None:
+        if "kind" in line:
+            kept = line["kind"]
+            if not NAME.fullmatch(line["name"]) or kept["dtype"] not in DTYPES:
+                raise ValueError(f"{line['name']!r} is no modality")
+            self.kinds[line["name"]] = Stored(**{**kept, "shape": tuple(kept["shape"])})
+        else:
+            self.entries[line["id"]] = line
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        self.journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self.journal.flush()
+
+    def kind(self, name: str, kind: Stored) -> Stored:
+        """Return how a modality is stored; the first clip that has it decides."""
+        if name not in self.kinds:
+            line = {"name": name, "kind": {**vars(kind), "shape": list(kind.shape)}}
+            self.streams[name] = (self.path / f"{name}.values").open("w+b")
+            self.append(line)
+            self.note(line)
+        return self.kinds[name]
+
+    def put(self, entry: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
+        """Append a clip's encoded values, and then say so.
+
+        Parameters
+        ----------
+        entry
+            JSON of the clip, with its ``id``.
+        values
+            (T, *shape) of each modality, whose kind is known.
+        """
+        places = {}
+        for name, array in values.items():
+            stream, step = self.streams[name], self.kinds[name].step
+            start = stream.tell() // step
+            stream.write(np.ascontiguousarray(array).data)
+            stream.flush()
+            places[name] = [start, len(array), digest(array)]
+        line = {**entry, "values": places}
+        self.append(line)
+        self.note(line)
+
+    def unfinish(self) -> None:
+        """Take the mark of a whole store away, while it is written to."""
+        (self.path / "store.json").unlink(missing_ok=True)
+
+    def finish(
+        self, corpus: str, rows: list[dict[str, Any]], names: tuple[str, ...],
+        kinds: Mapping[str, Stored], classes: tuple[str, ...],
+    ) -> FeatureStore:  # fmt: skip
+        """Write index and ``store.json``, and open what was written."""
+        for row in rows:
+            for column in TEXT:
+                row.setdefault(column, "")
+        write_index(self.path / "index.parquet.tmp", rows)
+        (self.path / "index.parquet.tmp").replace(self.path / "index.parquet")
+        meta = {
+            "format": FORMAT,
+            "corpus": corpus,
+            "classes": list(classes),
+            "modalities": {n: {**vars(kinds[n]), "shape": list(kinds[n].shape)} for n in names},
+            "settings": self.settings,
+            "content": "",
+        }
+        self.write("store.json", json.dumps(meta, indent=1, ensure_ascii=False))
+        store = FeatureStore(self.path)
+        meta["content"] = store.fingerprint()
+        self.write("store.json", json.dumps(meta, indent=1, ensure_ascii=False))
+        return store
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file of text in its place whole."""
+        temporary = self.path / f"{name}.tmp"
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(self.path / name)
+
+    def close(self) -> None:
+        for stream in (self.journal, *self.streams.values()):
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
+        self.lock.close()
