@@ -9,6 +9,7 @@ from fusemark.benchmark.contract import UserError
 from fusemark.benchmark.contract.config import configure
 from fusemark.datasets.features import Features
 from fusemark.datasets.media.journal import Journal
+from fusemark.datasets.ravdess import Ravdess
 from fusemark.datasets.storage.features import Stored
 
 CLIPS = 12
@@ -26,7 +27,16 @@ def arrays(seed):
     }
 
 
-def write(path, order=range(CLIPS), change=None, kinds=KINDS, splits=None, absent=(), labels="ab"):
+def write(
+    path,
+    order=range(CLIPS),
+    change=None,
+    kinds=KINDS,
+    splits=None,
+    absent=(),
+    labels="ab",
+    corpus="test",
+):
     """Write 12 clips of 6 speakers and 2 classes in an order, one of them perhaps changed."""
     journal = Journal(path, {"seed": 1})
     for i in order:
@@ -46,7 +56,7 @@ def write(path, order=range(CLIPS), change=None, kinds=KINDS, splits=None, absen
             start, length, digest = journal.entries[row["id"]]["values"].get(name, (0, 0, ""))
             row |= {f"{name}_start": start, f"{name}_length": length, f"{name}_digest": digest}
         rows.append(row)
-    store = journal.finish("test", rows, tuple(kinds), kinds, ("b", "a"))
+    store = journal.finish(corpus, rows, tuple(kinds), kinds, ("b", "a"))
     journal.close()
     return store
 
@@ -137,6 +147,17 @@ def test_mistakes_in_settings(tmp_path, settings, said):
     write(tmp_path / "s")
     with pytest.raises(UserError, match=said):
         opened(tmp_path / "s", **settings)
+
+
+def test_folds_by_actor_are_ravdesss_own(tmp_path):
+    write(tmp_path / "s", corpus="ravdess")
+    config = configure(Ravdess.Config, {"path": str(tmp_path / "s"), "folds": 3}, "ravdess")
+    data = Ravdess(config)
+    assert data.name == f"ravdess:{tmp_path / 's'}"
+    assert (data.design, data.folds) == ("crossed", 3)
+    write(tmp_path / "t")
+    with pytest.raises(UserError, match="it holds 'test', not RAVDESS; use features:PATH"):
+        Ravdess(configure(Ravdess.Config, {"path": str(tmp_path / "t")}, "ravdess"))
 
 
 def test_one_label(tmp_path):

@@ -8,6 +8,7 @@ from fusemark.datasets.media.decode import read_sound
 from fusemark.datasets.media.descriptors import Framing
 from fusemark.datasets.media.prepare import Request, prepare
 from fusemark.datasets.media.settings import Settings
+from fusemark.datasets.ravdess import Ravdess
 
 CROPS = Settings(visual="crops", crop_size=48)
 
@@ -64,7 +65,8 @@ def test_ravdess(data_root, tmp_path):
     store, quality = prepare(request)
     assert not quality.bad
     assert len(store) == 1440
-    data = Features(Features.Config(path=str(store.path), protocol="folds", folds=6))
+    data = Ravdess(Ravdess.Config(path=str(store.path)))
+    assert data.folds == 6
     assert data.task.outputs[0] == "neutral"
     assert np.bincount(data.labels).tolist() == [96] + [192] * 7
     assert data.task.modalities["visual"].shape == (35,)
