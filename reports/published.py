@@ -53,5 +53,6 @@ def everything(path: Path = FILE) -> tuple[Published, ...]:
 
 
 def published(dataset: str) -> tuple[Published, ...]:
-    """Return the published results of a dataset of that name."""
-    return tuple(entry for entry in everything() if dataset in entry.datasets)
+    """Return the published results of a dataset, of ``cremad:DIR`` those of ``cremad``."""
+    known = {dataset, dataset.partition(":")[0]}
+    return tuple(entry for entry in everything() if known & set(entry.datasets))

@@ -59,3 +59,9 @@ def test_they_stand_beside_ours(tmp_path):
 
 def test_a_dataset_without_published_figures_has_no_table(tmp_path):
     assert published_grid.grid(collect(write_store(tmp_path)).tables[0]) is None
+
+
+def test_a_prepared_folder_has_its_corpus_results():
+    """``cremad:features/x`` is CREMA-D; a task of the simulated family is nobody's corpus."""
+    assert published("cremad:features") == published("cremad") != ()
+    assert published("simulated:cremad-like") == ()
