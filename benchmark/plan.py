@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,6 +166,7 @@ class Planned:
 
     def __init__(self, plan: Plan, root: Path | None):
         self.plan, self.root = plan, root
+        self.known_digests: dict[tuple[str, str], tuple[str, str]] = {}
         used: set[str] = set()
         self.variants: dict[str, Variant] = {}
         for source in plan.datasets:
@@ -280,10 +281,20 @@ class Planned:
 
     def digests(self, cell: Cell) -> tuple[str, str]:
         """Return the code digest of a cell, and of the part that all methods share."""
-        recipe = parse(cell.method)
-        classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
-        shared = (*HARNESS, *modules(self.datasets[cell.dataset]))
-        return code_digest((*shared, *(c.__module__ for c in classes))), code_digest(shared)
+        key = (cell.method, cell.dataset)
+        if key not in self.known_digests:
+            recipe = parse(cell.method)
+            classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
+            shared = (*HARNESS, *modules(self.datasets[cell.dataset]))
+            own = code_digest((*shared, *(c.__module__ for c in classes)))
+            self.known_digests[key] = own, code_digest(shared)
+        return self.known_digests[key]
+
+
+def identities(cells: Iterable[Cell]) -> list[str]:
+    """Return the ids of many cells: those of ``Cell.id``, without a copy of every setting."""
+    texts = (json.dumps(vars(cell), sort_keys=True, ensure_ascii=False) for cell in cells)
+    return [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
 
 
 def matched(recipe: Recipe, settings: Mapping[str, Any]) -> set[str]:

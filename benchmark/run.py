@@ -15,10 +15,10 @@ from .contract import UserError
 from .cost.beside import Beside
 from .cost.study import Running
 from .executors import Done, Job, LocalExecutor, default_memory_limit
-from .plan import Plan, Planned
+from .plan import Plan, Planned, identities
 from .progress import Progress
 from .provenance import git_state, machine, versions, without_folders
-from .store import Store
+from .store import LOOSE, Store
 from .until_decided import batches, check_part
 
 SCHEMA = 1
@@ -78,6 +78,7 @@ def run(
     progress = progress or Progress(quiet=True)
     workers = options.workers or os.cpu_count() or 1
     limit = options.memory_limit or default_memory_limit(workers)
+    put = 0
     for cells in batches(planned, store, progress.say):
         chosen = to_do(survey(planned, store, options, cells), options)
         executor = LocalExecutor(min(workers, max(len(chosen), 1)), options.time_limit)
@@ -87,7 +88,11 @@ def run(
                 record = make_record(job.cell, planned, done)
                 store.put(record, done.predictions)
                 progress.advance(record)
+                put += 1
+                if put % LOOSE == 0:
+                    store.compact()
     measure(planned, store, options, progress)
+    store.compact()
     return store
 
 
@@ -133,13 +138,16 @@ def survey(
     """Sort this part's cells, of those given or all, by what the store holds of them."""
     part, parts = options.part
     found = Found([], [], [], [])
-    for cell in (planned.cells if cells is None else cells)[part - 1 :: parts]:
-        record = store.get(cell.id)
-        if record is None:
+    chosen = (planned.cells if cells is None else cells)[part - 1 :: parts]
+    names = identities(chosen)
+    known = store.briefs(names)
+    for cell, name in zip(chosen, names, strict=True):
+        brief = known.get(name)
+        if brief is None:
             found.missing.append(cell)
-        elif record.get("code", {}).get("digest") != planned.digests(cell)[0]:
+        elif brief.digest != planned.digests(cell)[0]:
             found.stale.append(cell)
-        elif record["status"] != "ok":
+        elif brief.status != "ok":
             found.failed.append(cell)
         else:
             found.done.append(cell)
@@ -158,9 +166,10 @@ def jobs(
     cells: Iterable[Cell], planned: Planned, store: Store, options: Options, limit: int
 ) -> Iterator[Job]:
     """Yield the jobs, passing over what another run into the same store has meanwhile finished."""
-    before = {cell.id: store.get(cell.id) for cell in cells}
+    cells = list(cells)
+    before = store.briefs(identities(cells))
     for cell in cells:
-        if before[cell.id] is None and store.get(cell.id) is not None:
+        if cell.id not in before and store.get(cell.id) is not None:
             continue
         yield Job(
             cell, planned.sources[cell.dataset], planned.root, options.plugins, limit, os.getpid()
@@ -198,7 +207,7 @@ def registered(planned: Planned, store: Store) -> dict[str, Any]:
     if before.get("hash") == planned.plan.hash and "registered" in before:
         return before["registered"]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"time": now, "cells": sum(1 for _ in store.cells.glob("*.json"))}
+    return {"time": now, "cells": store.count()}
 
 
 def series(planned: Planned) -> dict[str, dict[str, int]]:
@@ -218,7 +227,7 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         "methods": list(dict.fromkeys(cell.method for cell in planned.cells)),
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
-        "cells": [cell.id for cell in planned.cells],
+        "cells": identities(planned.cells),
         "costs": Beside.of(planned).ids(),
         "series": series(planned),
         "comparisons": [asdict(pair) for pair in planned.comparisons],

@@ -1,4 +1,4 @@
-"""Results on disk: a folder with one JSON record and one predictions file per cell."""
+"""Results on disk: one JSON record and one predictions file a cell, or many cells in Parquet."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .archive import Archive, Brief, arrays
 from .contract.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LOOSE = 2_000
+"""Loose records from which on a run archives them: a folder of so many files is slow to list."""
 
 
 class Store:
@@ -23,12 +27,14 @@ class Store:
 
     ``plan.json`` is the plan last asked for, ``cells/ID.json`` a cell's record and ``cells/ID.npz``
     its predictions. Two runs may write into one store at once: equal cells have equal names, and
-    each file is put in its place whole.
+    each file is put in its place whole. Of a store with thousands of cells :meth:`compact` moves
+    the finished ones into the Parquet files of ``archive/``; a loose record goes before them.
     """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
         self.cells = self.path / "cells"
+        self.archive = Archive(self.path / "archive")
 
     def create(self) -> Store:
         """Make the folders.
@@ -57,17 +63,85 @@ class Store:
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return one record, or None where there is none (or none that can be read)."""
-        return read_json(self.cells / f"{name}.json")
+        loose = read_json(self.cells / f"{name}.json")
+        if loose is not None:
+            return loose
+        self.archive.refresh()
+        return self.archive.record(name)
+
+    def briefs(self, names: Iterable[str]) -> dict[str, Brief]:
+        """Return status and code digest of those of these cells that have a record.
+
+        Of an archived cell the index alone is read.
+        """
+        self.archive.refresh()
+        loose, found = {path.stem for path in self.cells.glob("*.json")}, {}
+        for name in names:
+            record = read_json(self.cells / f"{name}.json") if name in loose else None
+            if record is not None:
+                digest = record.get("code", {}).get("digest")
+                found[name] = Brief(record["status"], digest)
+            elif name in self.archive.briefs:
+                found[name] = self.archive.briefs[name]
+        return found
 
     def records(self) -> list[dict[str, Any]]:
         """Return all readable records, in order of their ids."""
-        found = (read_json(path) for path in sorted(self.cells.glob("*.json")))
-        return [record for record in found if record is not None]
+        found = dict(self.loose())
+        self.archive.refresh()
+        for name, text in self.archive.column("record"):
+            if name not in found:
+                found[name] = json.loads(text)
+        return [found[name] for name in sorted(found)]
+
+    def loose(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (name, record) of the readable records that are files of their own."""
+        for path in sorted(self.cells.glob("*.json")):
+            record = read_json(path)
+            if record is not None:
+                yield path.stem, record
 
     def predictions(self, name: str) -> dict[str, np.ndarray]:
-        """Return a cell's ids, groups, labels and probabilities (regression: values)."""
-        with np.load(self.cells / f"{name}.npz", allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+        """Return a cell's ids, groups, labels and probabilities (regression: values).
+
+        Raises
+        ------
+        FileNotFoundError
+            The cell has none.
+        """
+        path = self.cells / f"{name}.npz"
+        if not path.exists():
+            self.archive.refresh()
+            packed = self.archive.predictions(name)
+            if packed is not None:
+                return arrays(packed)
+        return arrays(path)
+
+    def compact(self, least: int = LOOSE) -> int:
+        """Move records that ended well into the archive where there are ``least`` or more of them.
+
+        Returns how many were moved; none where another process is at it. A record that is written
+        anew meanwhile stays loose, where it goes before the archived one.
+        """
+        with self.archive.locked() as mine:
+            done = [(n, r) for n, r in self.loose() if r.get("status") == "ok"] if mine else []
+            if not done or len(done) < least:
+                return 0
+            self.archive.add(
+                (name, record, result_row(record) or {}, read_bytes(self.cells / f"{name}.npz"))
+                for name, record in done
+            )
+            for name, record in done:
+                path = self.cells / f"{name}.json"
+                if read_json(path) == record:
+                    path.unlink(missing_ok=True)
+                    (self.cells / f"{name}.npz").unlink(missing_ok=True)
+        return len(done)
+
+    def count(self) -> int:
+        """Count the cells that have a record."""
+        self.archive.refresh()
+        return len({path.stem for path in self.cells.glob("*.json")} | self.archive.places.keys())
 
     def put_plan(self, plan: Mapping[str, Any]) -> None:
         write_json(self.path / "plan.json", plan)
@@ -75,6 +149,10 @@ class Store:
     def plan(self) -> dict[str, Any] | None:
         """Return the plan last asked for, or None."""
         return read_json(self.path / "plan.json")
+
+
+def read_bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 class replaced:  # noqa: N801 - used as a function
@@ -135,15 +213,20 @@ def load_results(path: Path | str) -> pd.DataFrame:
     store = Store(path)
     if not store.cells.is_dir():
         raise UserError(f"{str(path)!r} holds no results; expected a folder that `bench run` made")
-    rows = []
-    for record in store.records():
-        cell = record["cell"]
-        if cell["kind"] != "quality":
-            continue
-        row = {key: cell[key] for key in ("method", "dataset", "seed", "fold")}
-        row |= {"id": record["id"], "size": record["size"], "status": record["status"]}
-        row |= record.get("metrics", {})
-        row |= {"parameters": record.get("parameters")}
-        row |= {f"seconds_{k}": v for k, v in record.get("durations", {}).items()}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    rows = {name: result_row(record) for name, record in store.loose()}
+    store.archive.refresh()
+    for name, text in store.archive.column("row"):
+        rows.setdefault(name, json.loads(text))
+    return pd.DataFrame([rows[name] for name in sorted(rows) if rows[name]])
+
+
+def result_row(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a training's row of the results' table; None of a cost cell."""
+    cell = record["cell"]
+    if cell.get("kind", "quality") != "quality":
+        return None
+    row = {key: cell[key] for key in ("method", "dataset", "seed", "fold")}
+    row |= {"id": record["id"], "size": record["size"], "status": record["status"]}
+    row |= record.get("metrics", {})
+    row |= {"parameters": record.get("parameters")}
+    return row | {f"seconds_{k}": v for k, v in record.get("durations", {}).items()}

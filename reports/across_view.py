@@ -14,7 +14,7 @@ from .figures import WIDTH, Drawing
 from .formatting import count, integer, number, p_phrase, shortened
 from .grids import Column, Entry, Grid
 from .multiples import Panel, multiples
-from .palette import BLUE, INK, LINE, MUTED, PAPER, VERMILLION
+from .palette import BLUE, GREY, INK, MUTED, PAPER, VERMILLION
 from .svg import rendered, style
 
 
@@ -224,7 +224,7 @@ def profile(found: Across) -> Drawing:
         )  # fmt: skip
         for panel_, one in zip(panels, shown, strict=True):
             if baseline is not None and one is not baseline:
-                panel_.line(*steps(baseline), color=LINE.light, lw=1.4)
+                panel_.line(*steps(baseline), color=GREY.light, lw=1.1)
             draw(panel_, one)
         title = f"Performance profiles over {count(len(found.datasets), 'dataset')}"
         svg = rendered(figure, title)

@@ -175,7 +175,8 @@ def collect(store_path: Path) -> Report:
         )
     records = store.records()
     cells = [Cell(r) for r in records if r["cell"]["kind"] == "quality"]
-    others = [r["id"] for r in records if r["cell"]["kind"] != "quality"]
+    measured = [Cell(r) for r in records if r["cell"]["kind"] != "quality"]
+    others = [cell.id for cell in measured]
     groups = grouped(cells, plan)
     seen = looks(plan, records, store)
     lengths = (plan or {}).get("series", {})
@@ -185,7 +186,7 @@ def collect(store_path: Path) -> Report:
     return Report(
         tables=tables,
         gaps=gaps(cells, plan, others, seen.spared() if seen else {}),
-        provenance=provenance(cells, plan),
+        provenance=provenance(cells, plan, measured),
         cells=len(cells),
         done=sum(cell.ok for cell in cells),
         baseline=(plan or {}).get("baseline"),

@@ -61,13 +61,16 @@ def label_ends(
 
 
 def apart(wanted: Mapping[str, float], gap: float) -> dict[str, float]:
-    """Move places on a line as little as keeps them a gap apart, their order unchanged.
+    """Move places between 0 and 1 as little as keeps them a gap apart, their order unchanged.
 
     Neighbours that are too close become a block about the mean of their wishes (the pool-adjacent
-    -violators algorithm on places less their rank's gaps, which is the least-squares answer).
+    -violators algorithm on places less their rank's gaps, which is the least-squares answer; cut
+    at the limits it is the answer between them). Where there is no room they go on below 0.
 
     >>> apart({"a": 0.5, "b": 0.5, "c": 0.9}, 0.1)
     {'a': 0.45, 'b': 0.55, 'c': 0.9}
+    >>> apart({"a": 0.98, "b": 0.99, "c": 0.1}, 0.1)
+    {'c': 0.1, 'a': 0.9, 'b': 1.0}
     """
     order = sorted(wanted, key=lambda name: wanted[name])
     blocks: list[tuple[float, int]] = []  # mean of (wish - rank * gap), members
@@ -77,9 +80,10 @@ def apart(wanted: Mapping[str, float], gap: float) -> dict[str, float]:
             (upper, n), (lower, m) = blocks.pop(), blocks.pop()
             blocks.append(((upper * n + lower * m) / (n + m), n + m))
     found, rank = {}, 0
+    last = 1 - (len(order) - 1) * gap  # from where the rest still finds room
     for mean, members in blocks:
         for _ in range(members):
-            found[order[rank]] = round(mean + rank * gap, 9)
+            found[order[rank]] = round(min(max(mean, 0.0), last) + rank * gap, 9)
             rank += 1
     return found
 

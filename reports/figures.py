@@ -17,7 +17,7 @@ from .details import Confusion, Curve
 from .formatting import number, shortened
 from .metrics import Metric
 from .multiples import Panel, multiples
-from .palette import BLUE, GREEN, INK, LINE, MUTED, PAPER, VERMILLION, Colour
+from .palette import BLUE, GREEN, GREY, INK, MUTED, PAPER, VERMILLION, Colour
 from .standings import Standing
 from .svg import rendered, style
 
@@ -142,7 +142,7 @@ def curves(table: Table) -> Drawing:
     )  # fmt: skip
     for panel_, curve in zip(panels, table.curves, strict=True):
         if baseline is not None and curve is not baseline:
-            panel_.line(baseline.epochs, baseline.mean * scale, color=LINE.light, lw=1.4)
+            panel_.line(baseline.epochs, baseline.mean * scale, color=GREY.light, lw=1.1)
         one_curve(panel_, curve, scale)
     caption = (
         "Score on the validation part by epoch: mean and one standard deviation over the runs "

@@ -101,7 +101,8 @@ def multiples(
 
 def ticks(limits: tuple[float, float], most: int) -> dict[float, str]:
     """Choose round values inside the limits, with their labels."""
-    values = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(*limits)
+    whole = limits[1] - limits[0] >= 2  # there is no half epoch
+    values = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(*limits)
     inside = [v for v in values if limits[0] - 1e-9 <= v <= limits[1] + 1e-9]
     formatter = ScalarFormatter(useOffset=False)
     formatter.create_dummy_axis()

@@ -79,5 +79,5 @@ def digest(text: str) -> str:
 
 
 def tight(text: str) -> str:
-    """Keep a number and its sign on one line: ``n = 5``, ``95 %``."""
-    return re.sub(r" (?=[=<>%±])|(?<=[=<>±]) ", "\u00a0", text)
+    """Keep a number and its sign or unit on one line: ``n = 5``, ``95 %``, ``2.1 s``."""
+    return re.sub(r" (?=[=<>%±])|(?<=[=<>±]) |(?<=\d) (?=s\b)", "\u00a0", text)

@@ -76,11 +76,19 @@ def registration(plan: Mapping[str, Any]) -> str:
     )
 
 
-def provenance(cells: Sequence[Cell], plan: Mapping[str, Any] | None) -> Provenance:
-    """Gather the provenance of all records, failed ones too as far as they carry it."""
-    plan = plan or {}
+def provenance(
+    cells: Sequence[Cell], plan: Mapping[str, Any] | None, measured: Sequence[Cell] = ()
+) -> Provenance:
+    """Gather the provenance of all records, failed ones too as far as they carry it.
+
+    Parameters
+    ----------
+    measured
+        Records of costs, which have no dataset and no training.
+    """
+    plan, every = plan or {}, [*cells, *measured]
     facts = [
-        fact("commit", cells, commit),
+        fact("commit", every, commit),
         *(
             fact(f"harness code, {clean(dataset)}", same, lambda r: code(r, "harness"))
             for dataset, same in by(cells, lambda c: c.dataset).items()
@@ -89,13 +97,14 @@ def provenance(cells: Sequence[Cell], plan: Mapping[str, Any] | None) -> Provena
             fact(f"content of {clean(dataset)}", same, lambda r: r["cell"]["fingerprint"])
             for dataset, same in by(cells, lambda c: c.dataset).items()
         ),
-        *(fact(name, cells, version(name)) for name in versions(cells)),
-        fact("processor", cells, processor),
-        fact("threads", cells, lambda r: (r.get("machine") or {}).get("threads")),
+        *(fact(name, every, version(name)) for name in versions(every)),
+        fact("processor", every, processor),
+        fact("threads", every, lambda r: (r.get("machine") or {}).get("threads")),
         fact("device", cells, lambda r: r.get("device")),
-        Fact("dates", tuple((text, len(cells)) for text in dates(cells))),
+        Fact("dates", tuple((text, len(every)) for text in dates(every))),
     ]
     seconds = sum((c.record.get("durations") or {}).get("total") or 0.0 for c in cells)
+    seconds += sum(c.record.get("duration") or 0.0 for c in measured)
     return Provenance(
         facts=tuple(f for f in facts if f.values),
         training=training(cells),
@@ -105,7 +114,7 @@ def provenance(cells: Sequence[Cell], plan: Mapping[str, Any] | None) -> Provena
         registered=registration(plan),
         preset=clean(plan.get("preset") or ""),
         settings=tuple((clean(k), clean(v)) for k, v in flattened(plan.get("settings") or {})),
-        dirty=sum(bool((c.record.get("git") or {}).get("dirty")) for c in cells),
+        dirty=sum(bool((c.record.get("git") or {}).get("dirty")) for c in every),
         compute=duration(seconds),
     )
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -96,20 +97,20 @@ def inline(figures: Mapping[str, str]) -> tuple[dict[str, str], str]:
     for name, svg in figures.items():
         head, _, body = svg[svg.index("<svg ") :].partition(">")
         body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
-        prefix = name.removesuffix(".svg")
+        within = partial(placed, prefix=name.removesuffix(".svg"), classes=classes)
         # In tags alone: a method's name may look like an attribute.
-        body = re.sub(r"<[^>]*>", lambda tag: placed(tag[0], prefix, classes), body)
+        body = re.sub(r"<[^>]*>", within, body)
         parts[name] = f"{head}>{body}"
     rules = (f".{label} {{ {themed(style)} }}" for style, label in classes.items())
     return parts, "\n".join(rules)
 
 
-def placed(tag: str, prefix: str, classes: dict[str, str]) -> str:
+def placed(tag: re.Match[str], prefix: str, classes: dict[str, str]) -> str:
     """Return a figure's tag with its ids prefixed and a class in place of its style."""
-    tag = re.sub(r' id="([^"]+)"', rf' id="{prefix}-\1"', tag)
-    tag = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", tag)
+    text = re.sub(r' id="([^"]+)"', rf' id="{prefix}-\1"', tag[0])
+    text = re.sub(r'(url\(|href=")#', rf"\1#{prefix}-", text)
     return re.sub(
         r' style="([^"]*)"',
         lambda found: f' class="{classes.setdefault(found[1], f"f{len(classes)}")}"',
-        tag,
+        text,
     )

@@ -15,6 +15,8 @@ def prefixed(value: float, unit: str) -> str:
     ('1.234 G', '1.5 KiB', '12.3 ms', '2 s')
     """
     if unit == "s":
+        if value >= 1000:
+            return f"{value:,.0f} s"
         return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
     base, names = (1024, BINARY) if unit == "B" else (1000, DECIMAL)
     power = min(int(math.log(value, base)), len(names) - 1) if value >= 1 else 0

@@ -130,7 +130,7 @@ function filtered(bar) {
   const words = bar.querySelector("input[type=search]");
   const status = bar.querySelector("[role=status]");
   const reset = bar.querySelector("button");
-  const holders = { dataset: "section", metric: "thead th", method: "tr" };
+  const holders = { dataset: "section", metric: "thead th", method: "section:not(#missing, #provenance) tr" };
   const names = {};
   for (const [kind, holder] of Object.entries(holders)) {
     const all = [...document.querySelectorAll(`${holder}[data-${kind}]`)];
@@ -152,7 +152,7 @@ function filtered(bar) {
     for (const name of asked.length ? names.method : []) {
       if (!asked.some((word) => name.toLowerCase().includes(word))) off.method.add(name);
     }
-    for (const row of document.querySelectorAll("tr[data-method]")) {
+    for (const row of document.querySelectorAll(`${holders.method}[data-method]`)) {
       const other = row.dataset.other;
       row.hidden = off.method.has(row.dataset.method) && !(other && !off.method.has(other));
     }

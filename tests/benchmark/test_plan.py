@@ -1,6 +1,13 @@
 import pytest
 from fusemark.benchmark import UserError
-from fusemark.benchmark.plan import Planned, make_plan, read_preset, read_toml, seed_list
+from fusemark.benchmark.plan import (
+    Planned,
+    identities,
+    make_plan,
+    read_preset,
+    read_toml,
+    seed_list,
+)
 
 
 def plan(**fields):
@@ -113,3 +120,8 @@ def test_presets_are_plans(name):
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(UserError, match="unknown preset 'quik'; did you mean 'quick'"):
         read_preset("quik")
+
+
+def test_many_ids_at_once_are_the_cells_own(toy):
+    cells = plan(settings={"toy-linear.width": 9, "training.lr": 0.1}, seeds=5).cells
+    assert identities(cells) == [cell.id for cell in cells]

@@ -5,6 +5,7 @@ import math
 
 import pytest
 from fusemark.reports import formatting, markdown
+from fusemark.reports.grids import Entry
 from fusemark.reports.metrics import CLASSIFICATION, columns
 
 
@@ -24,6 +25,16 @@ def test_points_have_one_decimal_and_differences_two():
     assert formatting.value(f1, 0.80249) == "80.2"
     assert formatting.difference(f1, -0.01234) == "−1.23"
     assert formatting.value(f1, math.nan) == "–"
+
+
+def test_a_written_number_knows_its_value_for_sorting():
+    f1 = CLASSIFICATION[0]
+    assert Entry(formatting.p_value(1e-9)).order == "1e-09"
+    assert Entry(formatting.value(f1, 0.802493)).order == "80.2493"
+    assert Entry(formatting.integer(1234567)).order == "1.23457e+06"
+    assert Entry(formatting.number(math.nan)).order == ""
+    assert Entry("2–5", sort=2).order == "2"
+    assert Entry("mult", sort=math.inf).order == ""
 
 
 def test_a_rounded_zero_has_no_sign():

@@ -1,12 +1,16 @@
 """The pages: self-contained, the same bytes, and harmless whatever a method is called."""
 
+import re
 import shutil
+from base64 import b64encode
 from collections import Counter
+from hashlib import sha256
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 from fusemark.reports import write
+from fusemark.reports.palette import COLOURS
 from markdown_it import MarkdownIt
 
 from .stores import HOSTILE, ODD, Spec, write_store
@@ -15,7 +19,7 @@ NASTY = Spec(
     methods={HOSTILE: 1.5, ODD: 2.0, "late-concat": 1.0, "only:\u202ebad\x00": 0.5},
     datasets=(HOSTILE, "<!-- --> </table> $x$ $y$"),
     classes=("</svg><script>alert(2)</script>", ODD, '" onload="alert(3)', "d"),
-    seeds=(0, 1, 2),
+    seeds=(0, 1, 2, 3),
     examples=60,
     fail={(HOSTILE, 1): ("failed", "</pre><script>", f"</pre>\n\n{HOSTILE}\n# {ODD}")},
 )
@@ -46,18 +50,36 @@ def nasty(tmp_path_factory):
     return store, write(store)
 
 
-def test_html_runs_nothing_and_fetches_nothing(nasty):
+def test_html_runs_nothing_of_others_and_fetches_nothing(nasty):
     store, _ = nasty
     text = (store / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     tags = {tag for tag, _ in page.elements}
-    assert not tags & {"script", "iframe", "object", "embed", "img", "base", "form"}
+    assert not tags & {"iframe", "object", "embed", "img", "base", "form"}
+    assert page.all("script") == page.all("style") == [{}]  # one of each, and its text in place
     assert all(h.startswith(("#", "data:,")) for h in page.values("href"))
     assert all(h.startswith("#") for h in page.values("xlink:href"))
     assert not page.values("src")
     assert not [n for _, a in page.elements for n in a if n.startswith("on")]
     assert "url(http" not in text
     assert "@import" not in text
+
+
+def test_the_policy_allows_the_pages_own_script_and_style_alone(nasty):
+    store, _ = nasty
+    text = (store / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    (policy,) = [a["content"] for a in page.all("meta") if "http-equiv" in a]
+    hashes = [
+        b64encode(sha256(re.search(rf"<{tag}>(.*?)</{tag}>", text, re.S)[1].encode()).digest())
+        for tag in ("style", "script")
+    ]
+    style, script = (f"'sha256-{each.decode()}'" for each in hashes)
+    assert policy.split("; ") == [
+        "default-src 'none'", "img-src data:", f"style-src {style}", f"script-src {script}",
+        "base-uri 'none'", "form-action 'none'",
+    ]  # fmt: skip
+    assert not page.values("style")  # the policy would leave such an attribute without effect
 
 
 def test_html_shows_the_hostile_name_as_text(nasty):
@@ -157,9 +179,12 @@ def test_page_has_both_modes_and_a_print_style(nasty):
     text = (store / "report.html").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in text
     assert "@media print" in text
-    body = text[text.index("<body>") :]
-    assert "#0072b2" not in body  # every colour of a figure is a variable of the page
-    assert "var(--blue)" in body
+    head, body = text.split("<body>")
+    rules = head.split("figure svg *")[1]
+    assert "fill: var(--blue)" in rules  # every colour of a figure is a variable of the page
+    for colour in COLOURS:
+        assert colour.light not in rules
+        assert colour.light not in body
 
 
 def test_csv_has_a_row_for_each_method(nasty):
