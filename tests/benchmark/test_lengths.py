@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 from fusemark.benchmark import Store, UserError, load_results
@@ -93,7 +94,8 @@ def test_a_run_at_two_lengths_counts_flops_beside(tmp_path):
     """Costs lie in the run's own store, equal to the method's formula at each length."""
     out = tmp_path / "run"
     words = [
-        "bench", "run", "--methods", "late-concat", "--datasets", "simulated:long", "--seeds", "1",
+        sys.executable, "-m", "fusemark.benchmark.cli", "run",
+        "--methods", "late-concat", "--datasets", "simulated:long", "--seeds", "1",
         "--lengths", "16,32", "--set", "simulated:long.event=1", "--set", "simulated:long.clips=60",
         "--set", "training.epochs=1", "--workers", "1", "--out", str(out),
     ]  # fmt: skip
