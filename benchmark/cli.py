@@ -17,6 +17,7 @@ from rich.text import Text
 from .arguments import assignments, bytes_, listed, part, seconds
 from .contract.errors import UserError
 from .data import data
+from .tuning.command import tune
 
 EVERY_COST = ("flops", "predicted", "memory", "latency")
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 new = typer.Typer(help="Write the start of a plugin.", no_args_is_help=True)
 app.add_typer(new, name="new")
 app.add_typer(data, name="data")
+app.command()(tune)
 
 # The base of all mistakes on the command line: click's own, or the copy that newer typers carry.
 USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -103,6 +105,9 @@ def run(
         bool, typer.Option("--retry-failed", help="Run failed cells again.")
     ] = False,
     report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
+    tuned: Annotated[
+        int | None, typer.Option(help="First tune each method with so many trials.", min=1)
+    ] = None,
 ) -> None:
     """Run what is missing of a plan and write its report."""
     from .plan import Planned, make_plan, read_preset, read_toml
@@ -111,6 +116,8 @@ def run(
     from .run import data_root as find_root
     from .run import run as run_plan
     from .store import Store
+    from .tuning.command import tuned_plan
+    from .tuning.tune import Machine
 
     load_plugins(plugin)
     file = config or (Path("bench.toml") if Path("bench.toml").exists() else None)
@@ -138,6 +145,10 @@ def run(
         command=shlex.join(["bench", *sys.argv[1:]]),
     )  # fmt: skip
     out = out or Path("results") / f"{plan.preset or 'run'}-{plan.hash[:8]}"
+    if tuned:
+        machine = Machine(workers, options.time_limit, options.memory_limit, options.plugins)
+        plan = tuned_plan(plan, tuned, out / "tuning", planned.root, machine, console)
+        planned = Planned(plan, planned.root)
     found = survey(planned, Store(out), options)
     if dry_run:
         show_estimate(planned, to_do(found, options), options)

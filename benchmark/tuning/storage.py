@@ -1,0 +1,136 @@
+"""Where trials are kept: an SQLite file, a PostgreSQL server, a journal file on a shared disk."""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..contract.errors import UserError
+
+if TYPE_CHECKING:
+    import optuna
+
+EXPECTED = "expected sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or journal:///FILE"
+PATIENCE = 100  # seconds that a writer waits for SQLite's lock
+CONNECT = 10  # seconds that a server may take to answer
+ATTEMPTS = 5
+MADE = ("already exists", "unique constraint")
+"""What a database says where two processes make the same tables."""
+POSTGRES = ("postgresql", "postgresql+psycopg", "postgres")
+
+
+def url_of(asked: str | None, out: Path) -> str:
+    """Return the storage's address: as asked for, or a file in the folder of the results.
+
+    Raises
+    ------
+    UserError
+        Not an address, or of a kind that is not known.
+    """
+    if asked is None:
+        return f"sqlite:///{(out / 'tuning.db').resolve()}"
+    try:
+        kind = urlsplit(asked).scheme
+    except ValueError:
+        kind = ""
+    if "://" not in asked or kind not in ("sqlite", "journal", *POSTGRES):
+        raise UserError(f"storage {shown(asked)!r} is not known; {EXPECTED}")
+    if kind in ("sqlite", "journal"):
+        path = asked.partition(":///")[2]
+        if not path:
+            raise UserError(f"storage {asked!r} names no file; {EXPECTED}")
+        file = Path(path).resolve()
+        if not file.parent.is_dir():
+            raise UserError(f"storage {asked!r}: its folder does not exist; make it first")
+        return f"{kind}:///{file}"
+    return f"postgresql+psycopg://{asked.partition('://')[2]}"
+
+
+def shown(url: str) -> str:
+    """Return an address without its password."""
+    head, sign, rest = url.partition("://")
+    before, at, after = rest.rpartition("@")
+    user = before.partition(":")[0]
+    hidden = f"{user}:***" if ":" in before else user
+    return f"{head}{sign}{hidden}{at}{after}".replace("+psycopg", "")
+
+
+def kind(url: str) -> str:
+    """Return what a report says of a storage: no address, no folder."""
+    names = {"sqlite": "an SQLite file", "journal": "a journal file"}
+    return names.get(url.partition(":")[0], "a PostgreSQL server")
+
+
+@contextmanager
+def reachable(url: str) -> Iterator[None]:
+    """Turn a storage that cannot be reached, or cannot be read, into one line for the user."""
+    try:
+        import optuna
+        import sqlalchemy.exc
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"tuning needs {error.name}, which is not installed; pip install 'fusemark[tune]'"
+        ) from None
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"storage {shown(url)!r} needs the driver {error.name}; pip install 'fusemark[tune]'"
+        ) from None
+    except (
+        optuna.exceptions.StorageInternalError,
+        sqlalchemy.exc.SQLAlchemyError,
+        BlockingIOError,
+    ) as error:
+        cause = error.__cause__ or error
+        original = getattr(cause, "orig", None) or cause
+        line = " ".join(str(original).split())[:200].rstrip(".")
+        raise UserError(
+            f"storage {shown(url)!r} cannot be used: {line}; finished trials are kept, the same "
+            f"command goes on from them"
+        ) from None
+
+
+@functools.lru_cache(maxsize=4)
+def opened(url: str) -> optuna.storages.BaseStorage:
+    """Open a storage, once in a process.
+
+    Raises
+    ------
+    UserError
+        It cannot be reached, or its driver is missing.
+    """
+    with reachable(url):
+        import optuna
+        import sqlalchemy.exc
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        if url.startswith("journal:"):
+            from optuna.storages.journal import JournalFileBackend
+
+            path = url.partition("://")[2]
+            try:
+                return optuna.storages.JournalStorage(JournalFileBackend(path))
+            except (OSError, ValueError) as error:
+                raise UserError(f"storage {url!r} cannot be read as a journal: {error}") from None
+        settings = {"connect_args": {"timeout": PATIENCE}}
+        if not url.startswith("sqlite:"):
+            settings = {"connect_args": {"connect_timeout": CONNECT}, "pool_pre_ping": True}
+        for attempt in range(ATTEMPTS):
+            try:
+                return optuna.storages.RDBStorage(url, engine_kwargs=settings)
+            except sqlalchemy.exc.SQLAlchemyError as error:
+                # Another process makes the tables at the same moment: look again.
+                text = str(error).lower()
+                if attempt == ATTEMPTS - 1 or not any(sign in text for sign in MADE):
+                    raise
+                time.sleep(random.uniform(0.2, 1.0))
+        raise AssertionError("the last attempt returns or raises")
