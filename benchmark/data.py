@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from .arguments import bytes_, seconds
+from .registry import datasets
 
 data = typer.Typer(help="Prepare data.", no_args_is_help=True)
 
@@ -101,4 +102,5 @@ def print_end(out: Path, store: Any, quality: Any, spent: float) -> None:
     if quality.bad:
         console.print(f"{len(quality.bad)} clips left out or incomplete, listed in the report")
     console.print(f"report: {out / 'report.md'}", markup=False)
-    console.print(f"run it: bench run --datasets features:{out}", markup=False)
+    dataset = store.corpus if store.corpus in datasets else "features"
+    console.print(f"run it: bench run --datasets {dataset}:{out}", markup=False)

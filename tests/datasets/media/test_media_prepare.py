@@ -144,6 +144,7 @@ def test_command_report_and_benchmark(little_cremad, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "8 clips in" in said
     assert "a face in 100.00 %" in said
+    assert f"bench run --datasets cremad:{tmp_path / 's'}" in said
     flagged = Features(Features.Config(path=str(tmp_path / "s"), flag=True))
     assert flagged.task.modalities["visual"].shape == (13,)
     assert (next(flagged.examples(np.array([3])))["visual"][:, 12] == 1).all()
