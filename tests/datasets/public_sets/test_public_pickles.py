@@ -95,7 +95,8 @@ def python_2(array):
     return (
         b"\x80\x02}q\x00U\x04textq\x01cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\n"
         b"q\x03K\x00\x85q\x04U\x01bq\x05\x87q\x06Rq\x07(K\x01" + shape + b"\x87q\x08cnumpy\ndtype\n"
-        b"q\x09U" + bytes([len(kind)]) + kind + b"q\x0aK\x00K\x01\x87q\x0bRq\x0c(K\x03U\x01<q\x0dNNN"
+        b"q\x09U" + bytes([len(kind)]) + kind
+        + b"q\x0aK\x00K\x01\x87q\x0bRq\x0c(K\x03U\x01<q\x0dNNN"
         b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0eb"
         b"\x89T" + struct.pack("<i", len(data)) + data + b"q\x0ftq\x10bs."
     )  # fmt: skip
@@ -104,7 +105,7 @@ def python_2(array):
 def test_pickle_of_python_2_comes_back(load):
     array = np.linspace(-9, 9, 24).reshape(2, 3, 4)
     written = python_2(array)
-    same(pickle.loads(written, encoding="latin1"), {"text": array})  # noqa: S301
+    same(pickle.loads(written, encoding="latin1"), {"text": array})
     same(load(written), {"text": array})
 
 
@@ -264,6 +265,15 @@ def test_every_truncation_is_one_line(load):
             load(content[:size])
 
 
+def fault(load, content):
+    """Return what is wrong with a file, nothing where it can be read."""
+    try:
+        load(content)
+    except UnreadableError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_damaged_bytes_give_data_or_one_line(load, protocol):
     rng = random.Random(protocol)
@@ -272,10 +282,7 @@ def test_damaged_bytes_give_data_or_one_line(load, protocol):
         content = bytearray(good)
         for _ in range(rng.randint(1, 4)):
             content[rng.randrange(len(content))] = rng.randrange(256)
-        try:
-            load(bytes(content))
-        except UnreadableError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in fault(load, bytes(content))
 
 
 def test_random_instructions_give_data_or_one_line(load):
@@ -286,10 +293,7 @@ def test_random_instructions_give_data_or_one_line(load):
         parts = [rng.choice(codes) + rng.randbytes(rng.choice((0, 0, 1, 2, 4))) for _ in range(12)]
         parts += rng.choices(names, k=3)
         rng.shuffle(parts)
-        try:
-            load(b"".join(parts) + b".")
-        except UnreadableError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in fault(load, b"".join(parts) + b".")
 
 
 def test_loading_imports_nothing_that_the_list_names(load):
