@@ -1,6 +1,7 @@
 """Published sets: every example is the one that was put into the file, without its padding."""
 
 import math
+import sys
 
 import h5py
 import numpy as np
@@ -417,3 +418,12 @@ def test_wrong_path_is_one_line(sets, tmp_path):
         sets.open(sets.mfn() / "y_train.h5")
     with pytest.raises(UserError, match="widths=300,5,20 are 325"):
         sets.open(sets.mfn(joined=True))
+
+
+def test_hdf5_without_h5py_says_how_to_install_it(sets, monkeypatch):
+    folder = sets.mfn()
+    pickled = sets.mmsa()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UserError, match=r"needs h5py to be read; .*fusemark\[public\]"):
+        sets.open(folder)
+    assert len(sets.open(pickled)) == sum(SIZES.values())
