@@ -119,9 +119,8 @@ class Public(FusionDataset):
             return read_folder(path, self.config.widths)
         if not path.is_file():
             raise UnreadableError("does not exist; expected a pickle, or a folder of HDF5 files")
-        with path.open("rb") as stream:
-            if stream.read(4) == b"\x89HDF":
-                raise UnreadableError("is one file of an HDF5 set; give the folder that it is in")
+        if path.suffix in (".h5", ".hdf5"):
+            raise UnreadableError("is one file of an HDF5 set; give the folder that it is in")
         return read_pickled(path, self.config.labels)
 
     def chosen(self) -> tuple[str, ...]:

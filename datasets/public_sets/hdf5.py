@@ -42,7 +42,8 @@ def read_folder(path: Path, widths: Sequence[int]) -> Contents:
             "(X_train.h5 and y_train.h5, or text_train_emb.h5, audio_train.h5, video_train.h5)"
         )
     joined = (path / "X_train.h5").is_file()
-    present = [n for n, file in FILES.items() if (path / file.format("train")).is_file()]
+    # A modality of which one part alone is there is one that is missing, not one to leave out.
+    present = [n for n, f in FILES.items() if any((path / f.format(p)).is_file() for p in PARTS)]
     if not joined and not present:
         raise UnreadableError("holds labels and no features; expected X_train.h5 or audio_train.h5")
     parts = {}
