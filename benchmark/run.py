@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import sentiment
 from .cell import Cell
 from .contract import UserError
 from .cost.beside import Beside
@@ -186,7 +187,7 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "size": planned.plan.size,
         "status": done.status,
         "error": None,
-        **done.result,
+        **with_sentiment(done),
         "versions": versions(),
         "machine": {**machine(), "threads": 1},
         "device": "cpu",
@@ -195,6 +196,15 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "code": {"digest": digest, "harness": harness},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def with_sentiment(done: Done) -> dict[str, Any]:
+    """Return what a cell measured; where it told a sentiment, with that field's metrics."""
+    result, predictions = done.result, done.predictions or {}
+    if done.status != "ok" or result.get("kind") != "regression":
+        return result
+    more = sentiment.scores(predictions["values"], predictions["labels"], result["outputs"])
+    return {**result, "metrics": {**result["metrics"], **more}}
 
 
 def registered(planned: Planned, store: Store) -> dict[str, Any]:

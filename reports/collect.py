@@ -209,7 +209,7 @@ def table(
     seen = seen.on(group.dataset) if seen and planned else None
     ended = [cell for cell in group.cells if cell.ok]
     kind = ended[0].record["kind"] if ended else "classification"
-    metrics = columns(kind, plan.get("metric"))
+    metrics = columns(kind, plan.get("metric"), ended[0].record["outputs"] if ended else ())
     folds = max(cell.folds for cell in group.cells)
     base = baseline_row(group, plan.get("baseline"))
     rows = []

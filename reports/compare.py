@@ -171,7 +171,8 @@ def change(
     )
     whole = {key: pair for key, pair in done.items() if key[3] in seeds}
     record = next((a.record for a, _ in whole.values()), {})
-    metric = columns(record.get("kind", "classification"), asked)[0]
+    kind, outputs = record.get("kind", "classification"), record.get("outputs", ())
+    metric = columns(kind, asked, outputs)[0]
     crossed = (record.get("protocol") or {}).get("design") == "crossed"
     before, after, result = measured(one, two, whole, seeds, metric, crossed)
     dataset, size, method = keys[0][:3]

@@ -7,7 +7,7 @@ import io
 import math
 
 from .collect import Report
-from .metrics import COLUMNS, MICRO
+from .metrics import COLUMNS, MICRO, SENTIMENT
 
 HEAD = ("dataset", "size", "method", "baseline", "rank_low", "rank_high", "seeds_done",
         "seeds_asked", "parameters")  # fmt: skip
@@ -16,7 +16,8 @@ SPREAD = ("mean", "sd", "low", "high")
 
 def leaderboard(report: Report) -> str:
     """Return one row for each method of each table; what is not known is empty."""
-    keys = [m.key for m in (*COLUMNS["classification"], *MICRO, *COLUMNS["regression"])]
+    several = (COLUMNS["classification"], MICRO, COLUMNS["regression"], *SENTIMENT.values())
+    keys = list(dict.fromkeys(metric.key for metrics in several for metric in metrics))
     shown = [k for k in keys if any(k in r.estimates for t in report.tables for r in t.standings)]
     shares = ("share_own_ceiling", "share_full_ceiling")
     file = io.StringIO()

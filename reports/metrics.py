@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+
+from ..benchmark.sentiment import greatest
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,23 @@ MICRO = (
     Metric("micro_precision", "micro precision"),
     Metric("micro_recall", "micro recall"),
 )
+SENTIMENT: Mapping[float, tuple[Metric, ...]] = {
+    3.0: (
+        Metric("acc2_nonnegative", "Acc-2 neg./non-neg."),
+        Metric("f1_nonnegative", "F1 neg./non-neg."),
+        Metric("acc2_nonzero", "Acc-2 neg./pos."),
+        Metric("f1_nonzero", "F1 neg./pos."),
+        Metric("acc7", "Acc-7"),
+        Metric("acc5", "Acc-5"),
+    ),
+    1.0: (
+        Metric("acc2_positive", "Acc-2 non-pos./pos."),
+        Metric("f1_positive", "F1 non-pos./pos."),
+        Metric("acc3", "Acc-3"),
+        Metric("acc5", "Acc-5"),
+    ),
+}
+"""What a sentiment is also scored by, by its greatest value; F1 is weighted by support."""
 COLUMNS: Mapping[str, tuple[Metric, ...]] = {
     "classification": CLASSIFICATION,
     "regression": REGRESSION,
@@ -78,7 +97,7 @@ LEVELLED: Mapping[str, Metric] = {
 }
 
 
-def columns(kind: str, asked: str | None) -> tuple[Metric, ...]:
+def columns(kind: str, asked: str | None, outputs: Sequence[str] = ()) -> tuple[Metric, ...]:
     """Return a table's measures, the primary one first.
 
     Parameters
@@ -88,9 +107,13 @@ def columns(kind: str, asked: str | None) -> tuple[Metric, ...]:
     asked
         Key of the plan's metric. One that this kind of task does not have gives way to macro F1
         or MAE: a plan may hold datasets of both kinds.
+    outputs
+        Names of the task's outputs: a sentiment has measures of its own in place of RMSE and R².
     """
-    known = {metric.key: metric for metric in COLUMNS[kind]}
-    if kind == "classification":
-        known |= {metric.key: metric for metric in MICRO}
-    primary = known.get(asked or "", COLUMNS[kind][0])
-    return (primary, *(metric for metric in COLUMNS[kind] if metric != primary))
+    shown, more = COLUMNS[kind], MICRO if kind == "classification" else ()
+    most = greatest(outputs) if kind == "regression" else None
+    if most is not None:
+        shown, more = (REGRESSION[0], REGRESSION[2], *SENTIMENT[most]), REGRESSION
+    known = {metric.key: metric for metric in (*shown, *more)}
+    primary = known.get(asked or "", shown[0])
+    return (primary, *(metric for metric in shown if metric != primary))

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..benchmark import evaluation
+from ..benchmark import evaluation, sentiment
 from ..benchmark.store import Store
 from .cells import Cell, real
 from .grouping import by
@@ -108,6 +108,7 @@ def pooled(seed: int, cells: Sequence[Cell], store: Store) -> Outcome:
     else:
         values = np.concatenate([p["values"] for p in predictions]).astype(float)
         scores = evaluation.regression(values, labels, np.zeros(labels.shape[1]))
+        scores["metrics"] |= sentiment.scores(values, labels, records[0]["outputs"])
         key, level = "mae", "chance_mae"
     # Each fold has its own training part, and with it its own constant answer.
     scores["metrics"][level] = mean([cell.metric(level) for cell in cells])

@@ -1,0 +1,10 @@
+"""What is wrong with a published file."""
+
+from __future__ import annotations
+
+
+class UnreadableError(Exception):
+    """A file that does not hold what its format says; the message goes on after the file's name.
+
+    ``"has no part 'valid'; expected ..."``.
+    """
