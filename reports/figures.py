@@ -18,6 +18,7 @@ from .formatting import number, shortened
 from .metrics import Metric
 from .multiples import Panel, multiples
 from .palette import BLUE, GREEN, GREY, INK, MUTED, PAPER, VERMILLION, Colour
+from .published import Published
 from .standings import Standing
 from .svg import rendered, style
 
@@ -72,10 +73,11 @@ def scores(table: Table) -> Drawing:
         "Mean and 95 % t interval over seeds, cut at what the measure can be, and below them each "
         "seed. Baseline in orange, single modalities in green."
     )
-    if table.chance.known or table.has_ceiling:
+    if table.chance.known or table.has_ceiling or published_levels(table):
         lines = "dashed: the level of one constant answer" if table.chance.known else ""
         ceiling = "dotted: the oracle of all modalities" if table.has_ceiling else ""
-        caption += f" Lines, {'; '.join(filter(None, (lines, ceiling)))}."
+        others = [f"dash-dotted: {entry.system}" for entry in published_levels(table)]
+        caption += f" Lines, {'; '.join(filter(None, (lines, ceiling, *others)))}."
     return drawn(table, "scores", figure, caption)
 
 
@@ -109,10 +111,12 @@ def panel(axes: Axes, rows: Sequence[Standing], metric: Metric) -> None:
 
 
 def levels(axes: Axes, table: Table, metric: Metric) -> None:
-    """Draw the level of a constant answer and the ceiling, each with its name."""
+    """Draw the level of a constant answer, the ceiling and published levels, each with its name."""
+    others = [(e.metrics[metric.key], (0, (5, 2, 1, 2)), e.level) for e in published_levels(table)]
     for value, line, name in (
         (table.chance.mean, (0, (4, 3)), "chance"),
         (table.ceiling, (0, (1, 2)), "ceiling"),
+        *others,
     ):
         if math.isfinite(value):
             axes.axvline(value * metric.scale, color=INK.light, lw=1.0, ls=line)
@@ -122,6 +126,11 @@ def levels(axes: Axes, table: Table, metric: Metric) -> None:
                 textcoords="offset points", ha="center", va="bottom", fontsize=7.5,
                 color=MUTED.light,
             )  # fmt: skip
+
+
+def published_levels(table: Table) -> list[Published]:
+    """Return the published results that are drawn as a line, such as what people reach."""
+    return [e for e in table.published if e.level and table.levelled.key in e.metrics]
 
 
 def colour_of(row: Standing) -> Colour:

@@ -24,6 +24,8 @@ class Published:
         Of the dataset, under which its protocol is the published one.
     differs
         What is never the same; empty where the protocol alone decides.
+    level
+        Name of the line that it draws in the figure of scores; none where empty.
     metrics
         By key, as shares.
     """
@@ -36,6 +38,7 @@ class Published:
     method: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     differs: str = ""
+    level: str = ""
 
     def apart(self, settings: Mapping[str, Any]) -> str:
         """Say why results under some settings do not compare with it; empty where they do."""

@@ -9,7 +9,8 @@ from ..benchmark.contract.errors import UserError
 from . import break_even, series_grids
 from .captions import head, warnings
 from .collect import Table, collect
-from .formatting import integer, number
+from .figures import published_levels
+from .formatting import integer, number, value
 from .grids import Column, Entry, Grid, estimated, leaders
 from .markdown import escaped, lines, say
 from .series import Series, conclusion, series
@@ -53,6 +54,10 @@ def paragraphs(table: Table) -> Iterator[str]:
     yield lines(short(table))
     for warning in warnings(table):
         yield f"**{escaped(warning)}**"
+    for entry in published_levels(table):
+        level = value(table.levelled, entry.metrics[table.levelled.key])
+        said = f"{entry.system}: {table.levelled.label} {level} ({entry.protocol}; {entry.source})."
+        yield escaped(said[0].upper() + said[1:])
     first = table.standings[0].label
     tests = [c for c in table.comparisons if c.method == first]
     said = [versus(c, "", " the baseline ", table) for c in tests]

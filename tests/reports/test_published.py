@@ -1,10 +1,15 @@
 """Published figures: read, matched by name, and marked where they do not compare."""
 
+import numpy as np
 import pytest
+from fusemark.datasets.cremad_metadata.names import CLASSES, read_name
+from fusemark.datasets.cremad_metadata.tables import corpus_folder, read_votes
 from fusemark.reports import published_grid
 from fusemark.reports.collect import collect
+from fusemark.reports.figures import drawings
 from fusemark.reports.metrics import COLUMNS
 from fusemark.reports.published import everything, published
+from fusemark.reports.readme_blocks import block
 
 from .stores import Spec, write_store
 
@@ -53,8 +58,21 @@ def test_they_stand_beside_ours(tmp_path):
     assert float(ladder[at + 1].text) == pytest.approx(100 * ours, abs=0.051)
     assert ladder[labels.index("comparable")].text == "not comparable: other protocol"
     people = [row for row in grid.rows if row[0].text.startswith("people")]
-    assert len(people) == 3
+    assert len(people) == 4
     assert all("not a trained system" in row[labels.index("comparable")].text for row in people)
+
+
+def test_the_level_of_people_is_a_line_and_stands_below_the_readmes_table(tmp_path, data_root):
+    """It is the share of all audio-visual votes, in the corpus's file, for the intended emotion."""
+    level = next(e for e in published("cremad-ratings") if e.level)
+    votes = read_votes(corpus_folder(data_root, "cremad-ratings"), "cremad-ratings")
+    intended = np.array([CLASSES.index(read_name(clip).emotion) for clip in votes.clips])
+    assert level.metrics["accuracy"] == pytest.approx(votes.accuracy("both", intended), abs=5e-4)
+    store = write_store(tmp_path, Spec(datasets=["cremad-ratings"]))
+    table = collect(store).tables[0]
+    assert "people 63.1" in drawings(table)["scores"].svg
+    assert "dash-dotted: people, one vote" in drawings(table)["scores"].caption
+    assert "People, one vote on voice and face: accuracy 63.1 (" in block(tmp_path)
 
 
 def test_a_dataset_without_published_figures_has_no_table(tmp_path):
