@@ -138,8 +138,9 @@ def survey(
     """Sort this part's cells, of those given or all, by what the store holds of them."""
     part, parts = options.part
     found = Found([], [], [], [])
+    whole = cells is None or cells is planned.cells
     chosen = (planned.cells if cells is None else cells)[part - 1 :: parts]
-    names = identities(chosen)
+    names = planned.names[part - 1 :: parts] if whole else identities(chosen)
     known = store.briefs(names)
     for cell, name in zip(chosen, names, strict=True):
         brief = known.get(name)
@@ -187,6 +188,7 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "status": done.status,
         "error": None,
         **done.result,
+        "overhead": overhead(done),
         "versions": versions(),
         "machine": {**machine(), "threads": 1},
         "device": "cpu",
@@ -195,6 +197,16 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "code": {"digest": digest, "harness": harness},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def overhead(done: Done) -> dict[str, float] | None:
+    """Return the seconds around a cell that ended well: its process's start, and beside the cell.
+
+    None where an executor does not know when the cell began.
+    """
+    if done.start is None or "durations" not in done.result:
+        return None
+    return {"start": done.start, "worker": done.seconds - done.result["durations"]["total"]}
 
 
 def registered(planned: Planned, store: Store) -> dict[str, Any]:
@@ -227,7 +239,7 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         "methods": list(dict.fromkeys(cell.method for cell in planned.cells)),
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
-        "cells": identities(planned.cells),
+        "cells": planned.names,
         "costs": Beside.of(planned).ids(),
         "series": series(planned),
         "comparisons": [asdict(pair) for pair in planned.comparisons],
