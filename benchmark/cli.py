@@ -17,6 +17,7 @@ from rich.text import Text
 from .arguments import assignments, bytes_, listed, part, seconds
 from .contract.errors import UserError
 from .data import data
+from .profiling.command import profile
 from .tuning.command import tune
 
 EVERY_COST = ("flops", "predicted", "memory", "latency")
@@ -31,6 +32,7 @@ new = typer.Typer(help="Write the start of a plugin.", no_args_is_help=True)
 app.add_typer(new, name="new")
 app.add_typer(data, name="data")
 app.command()(tune)
+app.command()(profile)
 
 # The base of all mistakes on the command line: click's own, or the copy that newer typers carry.
 USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import os
 import signal
@@ -12,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,31 @@ class Done:
     result: dict[str, Any]
     predictions: dict[str, np.ndarray] | None
     seconds: float
+    """From the job's beginning in its process to its end."""
+    began: float | None = None
+    """Time of day when it began, None where that cannot be known."""
+    start: float | None = None
+    """Seconds from a place falling free for it to its beginning in a new process."""
+
+
+class Places:
+    """When places fell free: jobs begin in the order in which they were handed over.
+
+    The k-th job of n workers (from 0) waits for the end of the (k - n)-th job to end, so that what
+    passes from then to its beginning is the harness's own: a process's end, a new one's start, and
+    the parent's time to hand a job over.
+    """
+
+    def __init__(self, workers: int):
+        self.free = [time.time()] * workers
+
+    def ended(self, number: int, done: Done) -> Done:
+        """Note that the job of this number ended, and return what became of it with its start."""
+        if done.began is None:
+            bisect.insort(self.free, time.time())
+            return done
+        bisect.insort(self.free, done.began + done.seconds)
+        return replace(done, start=max(done.began - self.free[number], 0.0))
 
 
 class LocalExecutor:
@@ -73,7 +100,8 @@ class LocalExecutor:
         pool = ProcessPool(
             max_workers=self.workers, max_tasks=1, context=context, initializer=start_worker
         )
-        running: dict[Future[Any], Job] = {}
+        running: dict[Future[Any], tuple[int, Job]] = {}
+        places, numbers = Places(self.workers), itertools.count()
         try:
             with plain_main(), one_thread():
                 while True:
@@ -82,12 +110,14 @@ class LocalExecutor:
                         job = next(jobs, None)
                         if job is None:
                             break
-                        running[pool.schedule(work, (job,), timeout=self.time_limit)] = job
+                        future = pool.schedule(work, (job,), timeout=self.time_limit)
+                        running[future] = next(numbers), job
                     if not running:
                         return
                     ended, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
-                    for future in ended:
-                        yield running.pop(future), self.outcome(future)
+                    for future in sorted(ended, key=lambda each: running[each][0]):
+                        number, job = running.pop(future)
+                        yield job, places.ended(number, self.outcome(future))
         finally:
             pool.stop()
             pool.join()
@@ -131,12 +161,12 @@ def work(job: Job) -> Done:
     """Run one job in a worker; an exception becomes a record, a crash is seen by the parent."""
     watched = (job.memory_limit, job.owner)
     threading.Thread(target=watch, args=watched, daemon=True).start()
-    start = time.perf_counter()
+    began, start = time.time(), time.perf_counter()
     try:
         for plugin in job.plugins:
             load_plugin(plugin)
         result, predictions = run_quality(job.cell, job.root, job.source)
-        return Done("ok", result, predictions, time.perf_counter() - start)
+        return Done("ok", result, predictions, time.perf_counter() - start, began)
     except Exception as error:
         text = str(error).lower()
         full = (
@@ -144,7 +174,7 @@ def work(job: Job) -> Done:
         )
         described = describe_error(error, job.root)
         status = "memory" if full or "not enough memory" in text else "failed"
-        return Done(status, {"error": described}, None, time.perf_counter() - start)
+        return Done(status, {"error": described}, None, time.perf_counter() - start, began)
 
 
 def watch(limit: int, owner: int) -> None:

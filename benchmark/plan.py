@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -184,6 +185,11 @@ class Planned:
         self.check_splits()
         self.comparisons = comparisons(self)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The ids of all cells, in their order."""
+        return identities(self.cells)
+
     def dataset_settings(self, name: str, used: set[str]) -> dict[str, Any]:
         """Return a dataset's settings: ``simulated.clips``, then ``simulated:synergy.clips``."""
         settings = {}
@@ -201,6 +207,7 @@ class Planned:
         plan = self.plan
         shared = {d: self.shared(d, used) for d in self.datasets}
         self.data = {name: settings for name, (settings, _) in shared.items()}
+        data = {name: settings.model_dump() for name, settings in self.data.items()}
         rows = {d: list(self.rows(d, shared[d][0], used)) for d in self.datasets}
         for seed in plan.seeds:
             for name, variant in self.variants.items():
@@ -210,7 +217,7 @@ class Planned:
                             method=method, config=config, dataset=name,
                             dataset_config=dict(variant.settings),
                             fingerprint=shared[name][1], seed=seed, fold=fold,
-                            training=training, data=shared[name][0].model_dump(),
+                            training=training, data=data[name],
                         )  # fmt: skip
 
     def shared(self, dataset: str, used: set[str]) -> tuple[DataSettings, str]:

@@ -139,8 +139,9 @@ def survey(
     """Sort this part's cells, of those given or all, by what the store holds of them."""
     part, parts = options.part
     found = Found([], [], [], [])
+    whole = cells is None or cells is planned.cells
     chosen = (planned.cells if cells is None else cells)[part - 1 :: parts]
-    names = identities(chosen)
+    names = planned.names[part - 1 :: parts] if whole else identities(chosen)
     known = store.briefs(names)
     for cell, name in zip(chosen, names, strict=True):
         brief = known.get(name)
@@ -188,6 +189,7 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "status": done.status,
         "error": None,
         **with_sentiment(done),
+        "overhead": overhead(done),
         "versions": versions(),
         "machine": {**machine(), "threads": 1},
         "device": "cpu",
@@ -205,6 +207,16 @@ def with_sentiment(done: Done) -> dict[str, Any]:
         return result
     more = sentiment.scores(predictions["values"], predictions["labels"], result["outputs"])
     return {**result, "metrics": {**result["metrics"], **more}}
+
+
+def overhead(done: Done) -> dict[str, float] | None:
+    """Return the seconds around a cell that ended well: its process's start, and beside the cell.
+
+    None where an executor does not know when the cell began.
+    """
+    if done.start is None or "durations" not in done.result:
+        return None
+    return {"start": done.start, "worker": done.seconds - done.result["durations"]["total"]}
 
 
 def registered(planned: Planned, store: Store) -> dict[str, Any]:
@@ -237,7 +249,7 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         "methods": list(dict.fromkeys(cell.method for cell in planned.cells)),
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
-        "cells": identities(planned.cells),
+        "cells": planned.names,
         "costs": Beside.of(planned).ids(),
         "series": series(planned),
         "comparisons": [asdict(pair) for pair in planned.comparisons],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +58,22 @@ class Store:
     def put(self, record: Mapping[str, Any], predictions: Mapping[str, np.ndarray] | None) -> None:
         """Write a cell: its predictions first, so that a record always has them."""
         name = record["id"]
-        if predictions is not None:
-            with replaced(self.cells / f"{name}.npz") as file:
-                np.savez_compressed(file, **predictions)  # pyright: ignore[reportArgumentType]
-        write_json(self.cells / f"{name}.json", record)
+        with self.held():
+            if predictions is not None:
+                with replaced(self.cells / f"{name}.npz") as file:
+                    np.savez_compressed(file, **predictions)  # pyright: ignore[reportArgumentType]
+            write_json(self.cells / f"{name}.json", record)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Write a cell, or take one away, while no other process does.
+
+        A cell is two files: without it, new predictions could be removed with the old record. The
+        system gives the lock back when a process ends in any way.
+        """
+        with (self.path / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return one record, or None where there is none (or none that can be read)."""
@@ -74,16 +88,16 @@ class Store:
 
         Of an archived cell the index alone is read.
         """
-        self.archive.refresh()
-        loose, found = {path.stem for path in self.cells.glob("*.json")}, {}
-        for name in names:
-            record = read_json(self.cells / f"{name}.json") if name in loose else None
+        names = list(names)
+        there, loose = {path.stem for path in self.cells.glob("*.json")}, {}
+        for name in there.intersection(names):
+            record = read_json(self.cells / f"{name}.json")
             if record is not None:
-                digest = record.get("code", {}).get("digest")
-                found[name] = Brief(record["status"], digest)
-            elif name in self.archive.briefs:
-                found[name] = self.archive.briefs[name]
-        return found
+                loose[name] = Brief(record["status"], record.get("code", {}).get("digest"))
+        # The archive is read after the loose files: what is archived meanwhile is in it.
+        self.archive.refresh()
+        known = {**self.archive.briefs, **loose} if loose else self.archive.briefs
+        return {name: known[name] for name in names if name in known}
 
     def records(self) -> list[dict[str, Any]]:
         """Return all readable records, in order of their ids."""
@@ -109,13 +123,14 @@ class Store:
         FileNotFoundError
             The cell has none.
         """
-        path = self.cells / f"{name}.npz"
-        if not path.exists():
+        try:
+            return arrays(self.cells / f"{name}.npz")
+        except FileNotFoundError:
             self.archive.refresh()
             packed = self.archive.predictions(name)
-            if packed is not None:
-                return arrays(packed)
-        return arrays(path)
+            if packed is None:
+                raise
+            return arrays(packed)
 
     def compact(self, least: int = LOOSE) -> int:
         """Move records that ended well into the archive where there are ``least`` or more of them.
@@ -133,15 +148,17 @@ class Store:
             )
             for name, record in done:
                 path = self.cells / f"{name}.json"
-                if read_json(path) == record:
-                    path.unlink(missing_ok=True)
-                    (self.cells / f"{name}.npz").unlink(missing_ok=True)
+                with self.held():
+                    if read_json(path) == record:
+                        path.unlink(missing_ok=True)
+                        (self.cells / f"{name}.npz").unlink(missing_ok=True)
         return len(done)
 
     def count(self) -> int:
         """Count the cells that have a record."""
+        loose = {path.stem for path in self.cells.glob("*.json")}
         self.archive.refresh()
-        return len({path.stem for path in self.cells.glob("*.json")} | self.archive.places.keys())
+        return len(loose | self.archive.places.keys())
 
     def put_plan(self, plan: Mapping[str, Any]) -> None:
         write_json(self.path / "plan.json", plan)

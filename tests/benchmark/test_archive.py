@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from fusemark.benchmark import Store, load_results
+from fusemark.benchmark import Store, archive, load_results
 from fusemark.benchmark.archive import ABANDONED, Brief
 
 
@@ -138,3 +138,74 @@ def test_a_record_without_predictions_says_so(tmp_path):
     with pytest.raises(FileNotFoundError):
         store.predictions("0" * 16)
     assert json.loads(json.dumps(store.get("0" * 16))) == record(0)
+
+
+def test_five_thousand_cells_in_several_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "PART", 2_000)
+    count, store = 5_000, Store(tmp_path).create()
+    for index in range(count):
+        status = "failed" if index % 1_000 == 999 else "ok"
+        store.put(record(index, status, metrics={"macro_f1": index / count}), None)
+    assert store.compact() == count - 5
+    assert [part.name for part in store.archive.parts()] == [
+        f"part-00000{i}.parquet" for i in (1, 2, 3)
+    ]
+    opened = Store(tmp_path)
+    names = [f"{i:016x}" for i in range(count + 10)]  # ten that nobody ran
+    briefs = opened.briefs(names)
+    assert list(briefs) == names[:count]
+    assert all(briefs[n].digest == f"c{i % 2}" for i, n in enumerate(names[:count]))
+    assert sum(brief.status == "failed" for brief in briefs.values()) == 5
+    assert opened.count() == count
+    for index in (0, 499, 500, 1_999, 2_000, 3_998, 3_999, 4_999):
+        assert opened.get(names[index])["cell"]["seed"] == index
+    frame = load_results(tmp_path)
+    assert frame.id.tolist() == names[:count]
+    assert frame.seed.tolist() == list(range(count))
+    assert frame.macro_f1.sum() == pytest.approx((count - 1) / 2)
+    assert (frame.method.value_counts() == pd.Series({"m0": 1667, "m1": 1667, "m2": 1666})).all()
+
+
+def write_cells(path, writer, count):
+    """Write cells; the predictions of each say, as its record does, who wrote it, and when."""
+    store = Store(path)
+    for turn in range(2):  # every cell is run again by the next code
+        for index in range(count):
+            code = {"digest": f"{writer}-{turn}"}
+            store.put(record(index, code=code), {"by": np.array([f"{writer}-{turn}"])})
+
+
+def archive_on(path, stop):
+    store = Store(path)
+    while not stop.is_set():
+        store.compact(least=1)
+
+
+def test_two_write_the_same_cells_while_a_third_archives(tmp_path):
+    """No cell that was seen is ever missing, and a record has its own writer's predictions."""
+    count, store = 60, Store(tmp_path).create()
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    writers = [context.Process(target=write_cells, args=(tmp_path, w, count)) for w in "ab"]
+    third = context.Process(target=archive_on, args=(tmp_path, stop))
+    third.start()
+    for writer in writers:
+        writer.start()
+    names, seen = [f"{i:016x}" for i in range(count)], set()
+    while any(writer.is_alive() for writer in writers):
+        found = set(store.briefs(names))
+        assert seen <= found
+        assert store.count() >= len(found)
+        seen = found
+    stop.set()
+    third.join()
+    assert [process.exitcode for process in (*writers, third)] == [0, 0, 0]
+    assert store.archive.parts()
+    for opened in (store, Store(tmp_path)):
+        opened.compact(least=1)
+        records = opened.records()
+        assert [r["id"] for r in records] == names
+        for each in records:
+            assert each["code"]["digest"] in ("a-1", "b-1")
+            assert opened.predictions(each["id"])["by"].tolist() == [each["code"]["digest"]]
+    assert not list(tmp_path.rglob("*.tmp"))
