@@ -10,11 +10,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import psutil
@@ -29,6 +29,12 @@ OUT_OF_MEMORY = 77  # exit code of a worker that its own watcher ended
 PRELOADED = ["torch", "torch._dynamo", "numpy", "sklearn.metrics", "pydantic", "psutil"]
 
 
+class Freight(Protocol):
+    """What a worker on another machine needs beside its job."""
+
+    def unload(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Job:
     """A cell with what its worker needs to run it."""
@@ -40,16 +46,32 @@ class Job:
     memory_limit: int
     owner: int
     """Process that runs the plan; a worker ends with it."""
+    freight: Freight | None = None
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a job: ``ok`` with results, or another status with the error."""
+    """What became of a job: ``ok`` with results, or another status with the error.
+
+    ``origin`` is where it ran (versions, machine, commit), if not on this machine.
+    """
 
     status: str
     result: dict[str, Any]
     predictions: dict[str, np.ndarray] | None
     seconds: float
+    origin: Mapping[str, Any] | None = None
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere, ``workers`` at once; ``execution`` is what records say of it."""
+
+    workers: int
+    execution: str
+
+    def run(self, jobs: Iterator[Job]) -> Generator[tuple[Job, Done]]:
+        """Yield each job as it ends; jobs are taken from the iterator only as places fall free."""
+        ...
 
 
 class LocalExecutor:
@@ -63,10 +85,12 @@ class LocalExecutor:
         Seconds a cell may take.
     """
 
+    execution = "worker process"
+
     def __init__(self, workers: int, time_limit: float):
         self.workers, self.time_limit = workers, time_limit
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Done]]:
+    def run(self, jobs: Iterator[Job]) -> Generator[tuple[Job, Done]]:
         """Yield each job as it ends; jobs are taken from the iterator only as places fall free."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
@@ -133,6 +157,8 @@ def work(job: Job) -> Done:
     threading.Thread(target=watch, args=watched, daemon=True).start()
     start = time.perf_counter()
     try:
+        if job.freight:
+            job.freight.unload()
         for plugin in job.plugins:
             load_plugin(plugin)
         result, predictions = run_quality(job.cell, job.root, job.source)
