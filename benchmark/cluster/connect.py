@@ -59,6 +59,9 @@ def connected(cluster: Cluster) -> Iterator[None]:
             f"the Ray cluster at {cluster.address!r} cannot be joined: {line}; this machine must "
             f"be one of its nodes (`ray start --address HOST:PORT`)"
         ) from None
+    # A node that is lost is no news to print twenty lines of its log for, and Ray has no public
+    # switch for it.
+    ray._private.worker._worker_logs_enabled = False
     try:
         check_resources(cluster, alive())
         yield
