@@ -14,7 +14,7 @@ from typing import Any
 from ..contract.errors import UserError
 from .asked import Cluster
 
-PATIENCE = 15.0  # seconds that a cluster may take to answer
+PATIENCE = 10.0  # seconds that a cluster may take to answer
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 UNITS = {"CPU": "cores", "GPU": "GPUs", "memory": "GiB of memory"}
 

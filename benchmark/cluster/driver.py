@@ -36,6 +36,10 @@ class Sent:
 class Crew:
     """Runs tasks on the nodes of the cluster that this process has joined.
 
+    Whatever ends the process's part in the cluster, by its own leaving or by SIGKILL, makes Ray end
+    its workers there, and each of them takes its cell with it. (Ray 2.60 aborts the process where a
+    task that is cancelled by force ends at that moment, so nothing is cancelled one by one.)
+
     Parameters
     ----------
     planned, plugins
@@ -104,31 +108,27 @@ class Crew:
         import ray
 
         waiting, again, running = iter(tasks), list[Sent](), dict[Any, Sent]()
-        try:
-            while True:
-                while len(running) < self.workers + self.ahead:
-                    if not again:
-                        task = next(waiting, None)
-                        if task is None:
-                            break
-                        again.append(self.sent(task, cell(task), there(task), perform))
-                    sent = again.pop()
-                    running[self.remote.remote(sent.errand, sent.data)] = sent
-                if not running:
-                    return
-                for reference in ray.wait(list(running), timeout=1.0)[0]:
-                    sent = running.pop(reference)
-                    answer = self.answer(reference, sent.lost)
-                    if answer is None:
-                        forget(sent.task)
-                        again.append(replace(sent, lost=sent.lost + 1))
-                    else:
-                        yield sent.task, answer
-                if time.monotonic() - self.looked > LOOK:
-                    self.look()
-        finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+        while True:
+            while len(running) < self.workers + self.ahead:
+                if not again:
+                    task = next(waiting, None)
+                    if task is None:
+                        break
+                    again.append(self.sent(task, cell(task), there(task), perform))
+                sent = again.pop()
+                running[self.remote.remote(sent.errand, sent.data)] = sent
+            if not running:
+                return
+            for reference in ray.wait(list(running), timeout=1.0)[0]:
+                sent = running.pop(reference)
+                answer = self.answer(reference, sent.lost)
+                if answer is None:
+                    forget(sent.task)
+                    again.append(replace(sent, lost=sent.lost + 1))
+                else:
+                    yield sent.task, answer
+            if time.monotonic() - self.looked > LOOK:
+                self.look()
 
     def sent(self, task: Any, cell: Cell, there: Any, perform: Callable[..., Any]) -> Sent:
         """Return a task with all that its node needs."""

@@ -31,14 +31,14 @@ def nodes():
         cluster.shutdown()
 
 
-def planned(methods="toy-linear", seeds=1, settings=FAST, datasets="toy"):
-    for plugin in PLUGINS:
+def planned(methods="toy-linear", seeds=1, settings=FAST, datasets="toy", plugins=PLUGINS):
+    for plugin in plugins:
         load_plugin(plugin)
     fields = {"methods": methods.split(","), "datasets": datasets.split(","), "seeds": seeds}
     return Planned(make_plan({**fields, "settings": settings}), None)
 
 
-def command(out, *more):
-    words = [*BENCH, "run", "--no-report", "--out", str(out), "--datasets", "toy"]
-    words += [word for plugin in PLUGINS for word in ("--plugin", plugin)]
+def command(out, *more, datasets="toy", plugins=PLUGINS):
+    words = [*BENCH, "run", "--no-report", "--out", str(out), "--datasets", datasets]
+    words += [word for plugin in plugins for word in ("--plugin", plugin)]
     return [*words, "--set", "training.epochs=3", *map(str, more)]

@@ -71,20 +71,19 @@ def test_a_file_of_one_machine_is_no_storage_for_several():
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("server", ["none", "silent"])
-def test_an_address_where_no_cluster_answers_is_one_line_in_time(tmp_path, server):
+def test_an_address_where_no_cluster_answers_is_one_line_in_time(tmp_path):
     pytest.importorskip("ray")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        if server == "silent":
-            listener.listen()
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        words = command(tmp_path, "--methods", "toy-linear", "--executor", "ray")
+    with socket.socket() as closed, socket.socket() as silent:
+        for server in (closed, silent):
+            server.bind(("127.0.0.1", 0))
+        silent.listen()
+        addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in (closed, silent)]
+        words = command(tmp_path, "--methods", "toy-linear", "--executor", "ray", "--address")
         start = time.monotonic()
-        done = subprocess.run(
-            [*words, "--address", address], stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: no Ray cluster answers at --address {address}; start one")
+        both = [subprocess.Popen([*words, a], stderr=subprocess.PIPE, text=True) for a in addresses]
+        said = [process.communicate(timeout=60)[1] for process in both]
     assert time.monotonic() - start < 30
+    for process, address, text in zip(both, addresses, said, strict=True):
+        assert process.returncode == 2
+        (line,) = text.splitlines()
+        assert line.startswith(f"error: no Ray cluster answers at --address {address}; start one")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -18,6 +19,15 @@ from fusemark.benchmark.run import Options, run, survey
 from .conftest import NODE, PLUGINS, command, planned
 
 pytestmark = pytest.mark.cluster
+SENT = '''
+from fusemark.benchmark import method
+from fusemark.benchmark.registry import methods
+
+@method("toy-sent", paper="made here")
+class ToySent(methods["toy-linear"].cls):
+    """A method in a file that is removed before it is needed."""
+'''
+GOES_ON = "the same command goes on from"
 MEMORY = 900 * 2**20
 
 
@@ -71,7 +81,7 @@ def count(out):
 def test_a_node_is_removed_and_every_cell_ends_once_as_it_would_locally(
     nodes, tmp_path, monkeypatch, capfd
 ):
-    plan = planned("toy-linear", 12, {"training.epochs": 100, "training.patience": None})
+    plan = planned("toy-linear", 10, {"training.epochs": 60, "training.patience": None})
     lost, put = [], []
     answer, put_whole = Crew.answer, Store.put
 
@@ -126,42 +136,52 @@ def test_cells_that_fail_are_recorded_as_locally_and_only_lost_ones_again(nodes,
     assert found["toy-linear"]["machine"]["threads"] == 1
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_driver_goes_on_here_or_there_and_repeats_nothing(nodes, tmp_path, sign):
-    long = ("--seeds", 12, "--set", "training.epochs=40", "--set", "training.patience=none")
+def test_a_stopped_driver_goes_on_there_or_here_and_repeats_nothing(nodes, tmp_path):
+    long = ("--seeds", 8, "--set", "training.epochs=40", "--set", "training.patience=none")
     words = command(tmp_path, "--methods", "toy-linear", *long)
-    ray = ["--executor", "ray", "--address", nodes.address]
-    process = subprocess.Popen(
-        words + ray, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for(lambda: count(tmp_path) >= 2)
-    os.kill(process.pid, sign)
-    said = process.communicate(timeout=20)[1].splitlines()
-    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130}[sign]
-    assert said[0].startswith("12 cells to run with 2 workers")
-    if sign == signal.SIGINT:
-        assert said[1:] == [f"stopped; the same command goes on from {tmp_path}"]
-    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "cells").glob("*")}
-    assert 2 <= count(tmp_path) < 12
-    # The cells in flight have ended with the driver.
-    wait_for(lambda: not cells_in_flight(), 10)
-    # Begun on the cluster, the run goes on there, or on this machine.
-    on = ray if sign == signal.SIGKILL else ["--workers", "2"]
-    again = subprocess.run(words + on, check=True, stderr=subprocess.PIPE, text=True, timeout=120)
-    assert f"{len(kept) // 2} in the store already" in again.stderr
-    assert count(tmp_path) == 12
+    ray = [*words, "--executor", "ray", "--address", nodes.address]
+    kept = {}
+    for sign, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
+        process = subprocess.Popen(ray, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        had = len(kept) // 2
+        wait_for(lambda least=had: count(tmp_path) > least)
+        os.kill(process.pid, sign)
+        said = process.communicate(timeout=20)[1]
+        assert process.returncode == code, said
+        first, *more = said.splitlines()
+        assert first.startswith(f"{8 - had} cells to run with 2 workers")
+        if sign == signal.SIGINT:
+            assert " ".join(more).split() == f"stopped; {GOES_ON} {tmp_path}".split()
+        wait_for(lambda: not cells_in_flight(), 10)  # they end with the driver
+        assert {p: p.stat().st_mtime_ns for p in kept} == kept, "a finished cell was run again"
+        kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "cells").glob("*[!.tmp]")}
+        assert count(tmp_path) < 8
+    # Begun on the cluster, the run goes on on this machine.
+    subprocess.run([*words, "--workers", "2"], check=True, stderr=subprocess.PIPE, timeout=60)
     assert {p: p.stat().st_mtime_ns for p in kept} == kept, "a finished cell was run again"
+    ran = [record["execution"] for record in Store(tmp_path).records()]
+    assert ran.count("ray worker") == len(kept) // 2 >= 2
+    assert ran.count("worker process") == 8 - len(kept) // 2 >= 1
 
 
-def test_data_that_no_node_has_is_shipped_or_refused(nodes, tmp_path, monkeypatch):
+def test_data_and_plugins_that_no_node_has_are_sent(nodes, tmp_path, monkeypatch):
     (tmp_path / "toy.txt").write_text("0.25")
     monkeypatch.setenv("TOY_FILE", str(tmp_path / "toy.txt"))  # the nodes are up: they lack it
-    plan = planned(seeds=2, datasets="toy-file")
+    plugin = tmp_path / "toy_sent.py"
+    plugin.write_text(SENT)
+    asked = {"datasets": "toy-file", "plugins": (*PLUGINS, str(plugin))}
+    words = command(tmp_path / "local", "--methods", "toy-linear,toy-sent", **asked)
+    subprocess.run([*words, "--workers", "2"], check=True, stderr=subprocess.PIPE, timeout=60)
+    plan, look = planned("toy-linear,toy-sent", **asked), Crew.look
     with pytest.raises(UserError, match=r"node [\d.]+ cannot read 'toy-file' .*--ship-data"):
-        run(plan, tmp_path / "ray", options=options(nodes))
+        run(plan, tmp_path / "ray", options=replace(options(nodes), plugins=asked["plugins"]))
     assert count(tmp_path / "ray") == 0
-    store = run(plan, tmp_path / "ray", options=options(nodes, ship_data=True))
-    assert measured(store) == measured(run(plan, tmp_path / "local", options=options()))
+    # Called when the plugins have been read, and before anything is sent.
+    monkeypatch.setattr(Crew, "look", lambda crew: (plugin.unlink(missing_ok=True), look(crew)))
+    sends = replace(options(nodes, ship_data=True), plugins=asked["plugins"])
+    assert measured(run(plan, tmp_path / "ray", options=sends)) == measured(
+        Store(tmp_path / "local")
+    )
 
 
 def test_a_node_with_other_code_is_refused(nodes, tmp_path, monkeypatch):
@@ -183,11 +203,11 @@ def test_what_no_node_can_give_is_one_line(nodes, tmp_path):
 
 
 def test_trials_are_run_by_the_nodes(nodes, tmp_path):
-    words = command(tmp_path, "--methods", "toy-linear", "--trials", "4", "--executor", "ray")
+    words = command(tmp_path, "--methods", "toy-linear", "--trials", "3", "--executor", "ray")
     words = ["tune" if word == "run" else word for word in words if word != "--no-report"]
     words += ["--address", nodes.address]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "trial 4 of 4" in done.stderr
+    assert "trial 3 of 3" in done.stderr
     (study,) = json.loads((tmp_path / "tune.json").read_text())["studies"]
-    assert len(study["trials"]) == 4
+    assert len(study["trials"]) == 3
