@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -95,9 +96,24 @@ def check_answer(address: str) -> None:
 
 
 def alive() -> list[Node]:
-    """Return the nodes that are alive now."""
+    """Return the nodes that are alive now.
+
+    Raises
+    ------
+    UserError
+        The head node is gone: Ray would wait a minute for it, and then abort the process.
+    """
     import ray
 
+    address = ray.get_runtime_context().gcs_address
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except OSError as error:
+        raise UserError(
+            f"the cluster's head node {address} is gone ({error.strerror or error}); what has "
+            f"ended is kept, the same command goes on from it when a cluster is up"
+        ) from None
     nodes: list[dict[str, Any]] = ray.nodes()
     return [Node(n["NodeManagerHostname"], n["Resources"]) for n in nodes if n["Alive"]]
 

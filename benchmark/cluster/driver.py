@@ -161,6 +161,12 @@ class Crew:
                 f"a node of the cluster cannot run this version's cells ({line}); install the same "
                 f"fusemark on every node"
             ) from None
+        except broken.LocalRayletDiedError:
+            # No cell's fault: whatever is sent from here now is lost at once.
+            raise UserError(
+                "Ray has ended on this machine; what has ended is kept, the same command goes on "
+                "from it when the cluster is up"
+            ) from None
         except broken.RayError as error:
             if lost < self.cluster.retries:
                 return None

@@ -211,3 +211,19 @@ def test_trials_are_run_by_the_nodes(nodes, tmp_path):
     assert "trial 3 of 3" in done.stderr
     (study,) = json.loads((tmp_path / "tune.json").read_text())["studies"]
     assert len(study["trials"]) == 3
+
+
+def test_a_cluster_that_ends_under_a_run_is_one_line_and_no_failed_cell(nodes, tmp_path):
+    # The last test of the file: it ends the cluster.
+    words = command(tmp_path, "--methods", "toy-linear", "--seeds", 12, "--executor", "ray")
+    words += ["--set", "training.epochs=40", "--set", "training.patience=none"]
+    words += ["--address", nodes.address]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: count(tmp_path) >= 1)
+    nodes.shutdown()
+    said = process.communicate(timeout=30)[1].splitlines()
+    assert process.returncode == 2
+    assert len(said) == 2
+    assert said[1].startswith("error: ")
+    assert "what has ended is kept, the same command goes on" in said[1]
+    assert {record["status"] for record in Store(tmp_path).records()} == {"ok"}
