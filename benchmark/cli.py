@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .arguments import assignments, bytes_, listed, part, seconds
+from .cluster import asked
 from .contract.errors import UserError
 from .data import data
 from .profiling.command import profile
@@ -96,6 +96,13 @@ def run(
     ] = None,
     time_limit: Annotated[str, typer.Option(help="Longest time of a cell: 90s, 20m, 2h.")] = "2h",
     memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
+    executor: asked.Executor = "local",
+    address: asked.Address = None,
+    cell_cpus: asked.Cpus = None,
+    cell_gpus: asked.Gpus = None,
+    cell_memory: asked.Memory = None,
+    cell_retries: asked.Retries = None,
+    ship_data: asked.ShipData = False,
     only_cells: Annotated[str, typer.Option(help="A part i/n of the cells.")] = "1/1",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and their time.")
@@ -112,6 +119,7 @@ def run(
     ] = None,
 ) -> None:
     """Run what is missing of a plan and write its report."""
+    from .estimate import show_estimate
     from .plan import Planned, make_plan, read_preset, read_toml
     from .progress import Progress
     from .run import Options, survey, to_do, unmeasured
@@ -121,6 +129,11 @@ def run(
     from .tuning.command import tuned_plan
     from .tuning.tune import Machine
 
+    limit = bytes_(memory_limit) if memory_limit else None
+    cluster = asked.cluster_asked(
+        executor, limit, address=address, cell_cpus=cell_cpus, cell_gpus=cell_gpus,
+        cell_memory=cell_memory, cell_retries=cell_retries, ship_data=ship_data,
+    )  # fmt: skip
     load_plugins(plugin)
     file = config or (Path("bench.toml") if Path("bench.toml").exists() else None)
     bare = not (methods or datasets or file or preset)
@@ -140,20 +153,19 @@ def run(
     with console.status("reading the datasets"):
         planned = Planned(plan, find_root(data_root))
     options = Options(
-        workers=workers, time_limit=seconds(time_limit),
-        memory_limit=bytes_(memory_limit) if memory_limit else None,
+        workers=workers, time_limit=seconds(time_limit), memory_limit=limit, cluster=cluster,
         keep_stale=keep_stale, retry_failed=retry_failed, part=part(only_cells),
         plugins=tuple(plugin or ()),
         command=shlex.join(["bench", *sys.argv[1:]]),
     )  # fmt: skip
     out = out or Path("results") / f"{plan.preset or 'run'}-{plan.hash[:8]}"
     if tuned:
-        machine = Machine(workers, options.time_limit, options.memory_limit, options.plugins)
+        machine = Machine(workers, options.time_limit, limit, options.plugins, cluster)
         plan = tuned_plan(plan, tuned, out / "tuning", planned.root, machine, console)
         planned = Planned(plan, planned.root)
     found = survey(planned, Store(out), options)
     if dry_run:
-        show_estimate(planned, to_do(found, options), options)
+        show_estimate(planned, to_do(found, options), workers)
         return
     if found.stale:
         kept = "kept (--keep-stale)" if keep_stale else "run again"
@@ -342,28 +354,6 @@ def write_report(store: Path, formats: tuple[str, ...], out: Path | None) -> Non
         paths = reports.write(store, formats=formats, out=out)
     for path in paths:
         Console().print(f"report: {path}", soft_wrap=True)
-
-
-def show_estimate(planned: Any, cells: list[Any], options: Any) -> None:
-    """Print the cells to run and the time they will take at most."""
-    from .estimate import estimate
-    from .progress import duration
-
-    with Console(stderr=True).status("timing a step of each method"):
-        rows = estimate(planned, cells)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("dataset", "method", "cells", "step", "a cell at most"):
-        table.add_column(column, justify="left" if column in ("dataset", "method") else "right")
-    for row in rows:
-        step, each = f"{1000 * row.step:.1f} ms", duration(row.cell)
-        table.add_row(Text(row.dataset), Text(row.method), str(row.cells), step, each)
-    console = Console()
-    for cell in cells:
-        console.print(f"{cell.id}  {cell.label}", highlight=False, markup=False)
-    console.print(table)
-    workers = min(options.workers or os.cpu_count() or 1, max(len(cells), 1))
-    total = sum(row.cell * row.cells for row in rows) / workers
-    console.print(f"{len(cells)} cells, at most about {duration(total)} with {workers} workers")
 
 
 def load_plugins(paths: list[str] | None) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from .cell import Cell
 from .loading import load, reduced
 from .plan import Planned
+from .progress import duration
 from .recipes import parse
 from .seeds import stream
 from .settings import DataSettings, TrainingSettings
@@ -65,3 +70,22 @@ def one(planned: Planned, cell: Cell, count: int) -> Estimate:
 
 def replace_batch(settings: TrainingSettings, batch: int) -> TrainingSettings:
     return settings.model_copy(update={"batch": batch})
+
+
+def show_estimate(planned: Planned, cells: list[Cell], workers: int | None) -> None:
+    """Print the cells to run and the time they will take at most."""
+    with Console(stderr=True).status("timing a step of each method"):
+        rows = estimate(planned, cells)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("dataset", "method", "cells", "step", "a cell at most"):
+        table.add_column(column, justify="left" if column in ("dataset", "method") else "right")
+    for row in rows:
+        step, each = f"{1000 * row.step:.1f} ms", duration(row.cell)
+        table.add_row(Text(row.dataset), Text(row.method), str(row.cells), step, each)
+    console = Console()
+    for cell in cells:
+        console.print(f"{cell.id}  {cell.label}", highlight=False, markup=False)
+    console.print(table)
+    workers = min(workers or os.cpu_count() or 1, max(len(cells), 1))
+    total = sum(row.cell * row.cells for row in rows) / workers
+    console.print(f"{len(cells)} cells, at most about {duration(total)} with {workers} workers")

@@ -12,11 +12,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import psutil
@@ -31,6 +31,12 @@ OUT_OF_MEMORY = 77  # exit code of a worker that its own watcher ended
 PRELOADED = ["torch", "torch._dynamo", "numpy", "sklearn.metrics", "pydantic", "psutil"]
 
 
+class Freight(Protocol):
+    """What a worker on another machine needs beside its job."""
+
+    def unload(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Job:
     """A cell with what its worker needs to run it."""
@@ -42,6 +48,7 @@ class Job:
     memory_limit: int
     owner: int
     """Process that runs the plan; a worker ends with it."""
+    freight: Freight | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,19 @@ class Done:
     """Time of day when it began, None where that cannot be known."""
     start: float | None = None
     """Seconds from a place falling free for it to its beginning in a new process."""
+    origin: Mapping[str, Any] | None = None
+    """Versions, machine and commit where it ran, None for those of this process."""
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere, ``workers`` at once; ``execution`` is what records say of it."""
+
+    workers: int
+    execution: str
+
+    def run(self, jobs: Iterator[Job]) -> Generator[tuple[Job, Done]]:
+        """Yield each job as it ends; jobs are taken from the iterator only as places fall free."""
+        ...
 
 
 class Places:
@@ -90,10 +110,12 @@ class LocalExecutor:
         Seconds a cell may take.
     """
 
+    execution = "worker process"
+
     def __init__(self, workers: int, time_limit: float):
         self.workers, self.time_limit = workers, time_limit
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Done]]:
+    def run(self, jobs: Iterator[Job]) -> Generator[tuple[Job, Done]]:
         """Yield each job as it ends; jobs are taken from the iterator only as places fall free."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
@@ -163,6 +185,8 @@ def work(job: Job) -> Done:
     threading.Thread(target=watch, args=watched, daemon=True).start()
     began, start = time.time(), time.perf_counter()
     try:
+        if job.freight:
+            job.freight.unload()
         for plugin in job.plugins:
             load_plugin(plugin)
         result, predictions = run_quality(job.cell, job.root, job.source)

@@ -290,12 +290,16 @@ class Planned:
         """Return the code digest of a cell, and of the part that all methods share."""
         key = (cell.method, cell.dataset)
         if key not in self.known_digests:
-            recipe = parse(cell.method)
-            classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
-            shared = (*HARNESS, *modules(self.datasets[cell.dataset]))
-            own = code_digest((*shared, *(c.__module__ for c in classes)))
-            self.known_digests[key] = own, code_digest(shared)
+            shared, own = self.modules(cell)
+            self.known_digests[key] = code_digest((*shared, *own)), code_digest(shared)
         return self.known_digests[key]
+
+    def modules(self, cell: Cell) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the modules of a cell that all methods share, and the method's own."""
+        recipe = parse(cell.method)
+        classes = [recipe.entry.cls, *(s.cls for s in recipe.strategies)]
+        shared = (*HARNESS, *modules(self.datasets[cell.dataset]))
+        return shared, tuple(c.__module__ for c in classes)
 
 
 def identities(cells: Iterable[Cell]) -> list[str]:

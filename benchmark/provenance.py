@@ -62,6 +62,11 @@ def git_state() -> dict[str, Any] | None:
         return None
 
 
+def origin() -> dict[str, Any]:
+    """Return where a single-thread worker of this machine runs: versions, machine, commit."""
+    return {"versions": versions(), "machine": {**machine(), "threads": 1}, "git": git_state()}
+
+
 def describe_error(error: BaseException, root: Path | None = None) -> dict[str, str]:
     """Return an exception's type, message and traceback with paths relative to the packages."""
     lines = []

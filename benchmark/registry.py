@@ -92,6 +92,10 @@ class Registry(Generic[T]):
             )
         self._entries[name] = entry
 
+    def replace(self, name: str, entry: T) -> None:
+        """Put an entry in the place of the one that has the name: in a process that ends soon."""
+        self._entries[name] = entry
+
     def load(self) -> None:
         """Import the package's own files and the entry points of installed packages, once."""
         if self._loaded:
@@ -245,8 +249,14 @@ def check(cls: type, base: type, name: str) -> None:
         )
 
 
-def load_plugin(path: str | Path) -> str:
+def load_plugin(path: str | Path, name: str | None = None) -> str:
     """Import a plugin file by its path, once, and return the name of its module.
+
+    Parameters
+    ----------
+    name
+        Of the module, for a copy of a file that is known by its first place; default: a name made
+        from the path.
 
     Raises
     ------
@@ -256,7 +266,7 @@ def load_plugin(path: str | Path) -> str:
     file = Path(path).resolve()
     if not file.is_file():
         raise UserError(f"plugin {str(path)!r} is not a file; expected the path of a Python file")
-    name = f"fusemark_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    name = name or f"fusemark_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return name
     # The package's own names are taken first, so that a collision names the plugin.

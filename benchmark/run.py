@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +14,14 @@ from typing import Any
 
 from . import sentiment
 from .cell import Cell
+from .cluster.asked import Cluster
 from .contract import UserError
 from .cost.beside import Beside
 from .cost.study import Running
-from .executors import Done, Job, LocalExecutor, default_memory_limit
+from .executors import Done, Executor, Job, LocalExecutor, default_memory_limit
 from .plan import Plan, Planned, identities
 from .progress import Progress
-from .provenance import git_state, machine, versions, without_folders
+from .provenance import origin, without_folders
 from .store import LOOSE, Store
 from .until_decided import batches, check_part
 
@@ -37,6 +40,7 @@ class Options:
     part: tuple[int, int] = (1, 1)
     plugins: tuple[str, ...] = ()
     command: str = ""
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -77,24 +81,68 @@ def run(
     store = Store(out).create()
     store.put_plan({**describe(planned, options), "registered": registered(planned, store)})
     progress = progress or Progress(quiet=True)
-    workers = options.workers or os.cpu_count() or 1
-    limit = options.memory_limit or default_memory_limit(workers)
     put = 0
-    for cells in batches(planned, store, progress.say):
-        chosen = to_do(survey(planned, store, options, cells), options)
-        executor = LocalExecutor(min(workers, max(len(chosen), 1)), options.time_limit)
-        wanted = jobs(chosen, planned, store, options, limit)
-        with progress.over(len(cells), len(chosen), executor.workers):
-            for job, done in executor.run(wanted) if chosen else ():
-                record = make_record(job.cell, planned, done)
-                store.put(record, done.predictions)
-                progress.advance(record)
-                put += 1
-                if put % LOOSE == 0:
-                    store.compact()
+    with executors(planned, options) as executor_of:
+        for cells in batches(planned, store, progress.say):
+            chosen = to_do(survey(planned, store, options, cells), options)
+            if not chosen:
+                continue
+            executor = executor_of(len(chosen))
+            ended = executor.run(jobs(chosen, planned, store, options))
+            with progress.over(len(cells), len(chosen), executor.workers), closing(ended):
+                for job, done in ended:
+                    record = make_record(job.cell, planned, done, executor.execution)
+                    store.put(record, done.predictions)
+                    progress.advance(record)
+                    put += 1
+                    if put % LOOSE == 0:
+                        store.compact()
     measure(planned, store, options, progress)
     store.compact()
     return store
+
+
+@contextmanager
+def executors(planned: Planned, options: Options) -> Iterator[Callable[[int], Executor]]:
+    """Give what makes an executor for so many cells; a cluster is joined for the first one.
+
+    Raises
+    ------
+    UserError
+        A cluster that cannot be used.
+    """
+    with ExitStack() as stack:
+
+        @functools.cache
+        def cluster(asked: Cluster) -> Executor:
+            from .cluster.connect import connected
+
+            stack.enter_context(connected(asked))
+            from .cluster.driver import Crew, RayExecutor
+
+            crew = Crew(planned, options.plugins, asked, options.workers)
+            return RayExecutor(crew, options.time_limit)
+
+        def executor(cells: int) -> Executor:
+            if options.cluster:
+                return cluster(options.cluster)
+            return LocalExecutor(min(workers(options), cells), options.time_limit)
+
+        yield executor
+
+
+def workers(options: Options) -> int:
+    """Return how many processes of this machine run cells."""
+    return options.workers or os.cpu_count() or 1
+
+
+def memory_limit(options: Options) -> int:
+    """Return the bytes that a cell may hold."""
+    if options.memory_limit:
+        return options.memory_limit
+    if options.cluster:
+        return options.cluster.memory
+    return default_memory_limit(workers(options))
 
 
 def measure(planned: Planned, store: Store, options: Options, progress: Progress) -> None:
@@ -164,11 +212,9 @@ def to_do(found: Found, options: Options) -> list[Cell]:
     return chosen
 
 
-def jobs(
-    cells: Iterable[Cell], planned: Planned, store: Store, options: Options, limit: int
-) -> Iterator[Job]:
+def jobs(cells: Iterable[Cell], planned: Planned, store: Store, options: Options) -> Iterator[Job]:
     """Yield the jobs, passing over what another run into the same store has meanwhile finished."""
-    cells = list(cells)
+    cells, limit = list(cells), memory_limit(options)
     before = store.briefs(identities(cells))
     for cell in cells:
         if cell.id not in before and store.get(cell.id) is not None:
@@ -178,9 +224,10 @@ def jobs(
         )
 
 
-def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
+def make_record(cell: Cell, planned: Planned, done: Done, execution: str) -> dict[str, Any]:
     """Return the record of a finished cell."""
     digest, harness = planned.digests(cell)
+    ran = done.origin or origin()
     return {
         "schema": SCHEMA,
         "id": cell.id,
@@ -190,11 +237,11 @@ def make_record(cell: Cell, planned: Planned, done: Done) -> dict[str, Any]:
         "error": None,
         **with_sentiment(done),
         "overhead": overhead(done),
-        "versions": versions(),
-        "machine": {**machine(), "threads": 1},
+        "versions": ran["versions"],
+        "machine": ran["machine"],
         "device": "cpu",
-        "execution": "worker process",
-        "git": git_state(),
+        "execution": execution,
+        "git": ran["git"],
         "code": {"digest": digest, "harness": harness},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

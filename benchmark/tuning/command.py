@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..arguments import assignments, bytes_, listed, seconds
+from ..cluster import asked
 from ..contract.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def tune(
     ] = None,
     time_limit: Annotated[str, typer.Option(help="Longest time of a trial.")] = "2h",
     memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
+    executor: asked.Executor = "local",
+    address: asked.Address = None,
+    cell_cpus: asked.Cpus = None,
+    cell_gpus: asked.Gpus = None,
+    cell_memory: asked.Memory = None,
+    cell_retries: asked.Retries = None,
+    ship_data: asked.ShipData = False,
 ) -> None:
     """Tune methods on validation alone, each with the same budget."""
     from rich.console import Console
@@ -65,10 +73,12 @@ def tune(
         load_plugin(path)
     spend = Budget(trials or (None if budget else 50), seconds(budget) if budget else None)
     how = How(trial_seeds, tuple(listed(objectives) or ()), pruner, seed)
-    machine = Machine(
-        workers, seconds(time_limit), bytes_(memory_limit) if memory_limit else None,
-        tuple(plugin or ()),
+    limit = bytes_(memory_limit) if memory_limit else None
+    cluster = asked.cluster_asked(
+        executor, limit, address=address, cell_cpus=cell_cpus, cell_gpus=cell_gpus,
+        cell_memory=cell_memory, cell_retries=cell_retries, ship_data=ship_data,
     )  # fmt: skip
+    machine = Machine(workers, seconds(time_limit), limit, tuple(plugin or ()), cluster)
     fields = {
         "methods": listed(methods), "datasets": listed(datasets), "size": size,
         "settings": assignments(set_),
@@ -144,7 +154,7 @@ def tuned(
 
     specs = studies(planned, url, how, budget)
     console.print(f"each of {len(specs)} studies may spend {budget}", highlight=False)
-    search(specs, planned.root, machine, lambda line: console.print(line, highlight=False))
+    search(specs, planned, machine, lambda line: console.print(line, highlight=False))
     command = shlex.join(["bench", *sys.argv[1:]])
     found = result.write(specs, planned, how, budget, out, command)
     pages = importlib.import_module("fusemark.reports.tuning").write(out)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 
 from ..cell import Cell
 from ..contract import UserError
-from ..executors import default_memory_limit
 from ..loading import reduced
 from ..plan import Planned
-from ..pool import Lost, Pool
+from ..pool import Lost
 from ..recipes import parse
 from ..seeds import stream
+from .pools import Machine, Trials, pools
 from .space import parameters
 from .storage import opened, reachable
 from .studies import Study, fail, give_back, holds, owner, run, spent
@@ -109,18 +109,8 @@ def study(planned: Planned, cells: Sequence[Cell], url: str, how: How, budget: B
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Where trials run: none of it changes a trial."""
-
-    workers: int | None = None
-    time_limit: float = 7200.0
-    memory_limit: int | None = None
-    plugins: tuple[str, ...] = ()
-
-
 def search(
-    specs: Sequence[Study], root: Path | None, machine: Machine, say: Callable[[str], None]
+    specs: Sequence[Study], planned: Planned, machine: Machine, say: Callable[[str], None]
 ) -> None:
     """Run trials until every study's budget is spent, by this run or by others that share it.
 
@@ -131,22 +121,32 @@ def search(
     """
     with reachable(specs[0].url):
         opened(specs[0].url)
-        while True:
-            waiting = False
-            for spec in specs:
-                study = spec.open()
-                lost = give_back(spec, study, study.get_trials(deepcopy=False))
-                if lost:
-                    say(f"{spec.method} on {spec.dataset}: {lost} trials of a run that was "
-                        f"stopped are given back")  # fmt: skip
-                waiting |= any(t.state.name == "RUNNING" for t in trials_of(spec))
-            open_ones = [spec for spec in specs if spec.left(trials_of(spec))]
-            if open_ones:
-                run_open(open_ones, root, machine, say)
-            elif waiting:
-                time.sleep(PAUSE)
-            else:
-                return
+        forget = partial(settle, reason=None)
+        with pools(planned, machine, specs[0].url, forget) as pool:
+            take_turns(specs, pool, planned.root, machine.plugins, say)
+
+
+def take_turns(
+    specs: Sequence[Study], pool: Trials, root: Path | None, plugins: tuple[str, ...],
+    say: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Run trials until no study has any left, and none of another run's is still going on."""
+    while True:
+        waiting = False
+        for spec in specs:
+            study = spec.open()
+            lost = give_back(spec, study, study.get_trials(deepcopy=False))
+            if lost:
+                say(f"{spec.method} on {spec.dataset}: {lost} trials of a run that was "
+                    f"stopped are given back")  # fmt: skip
+            waiting |= any(t.state.name == "RUNNING" for t in trials_of(spec))
+        open_ones = [spec for spec in specs if spec.left(trials_of(spec))]
+        if open_ones:
+            run_open(open_ones, pool, root, plugins, say)
+        elif waiting:
+            time.sleep(PAUSE)
+        else:
+            return
 
 
 def trials_of(spec: Study) -> list[Any]:
@@ -154,11 +154,10 @@ def trials_of(spec: Study) -> list[Any]:
 
 
 def run_open(
-    specs: Sequence[Study], root: Path | None, machine: Machine, say: Callable[[str], None]
-) -> None:
+    specs: Sequence[Study], pool: Trials, root: Path | None, plugins: tuple[str, ...],
+    say: Callable[[str], None],
+) -> None:  # fmt: skip
     """Run trials of the studies in turn, so that a stop leaves them equally far."""
-    workers = machine.workers or os.cpu_count() or 1
-    pool = Pool(workers, machine.time_limit, machine.memory_limit or default_memory_limit(workers))
     closed: set[str] = set()
     issued: dict[str, Work] = {}
 
@@ -168,7 +167,7 @@ def run_open(
             for spec in specs:
                 if left[spec.name] > 0 and spec.name not in closed:
                     left[spec.name] -= 1
-                    work = Work(spec, uuid.uuid4().hex, tuple(owner()), root, machine.plugins)
+                    work = Work(spec, uuid.uuid4().hex, tuple(owner()), root, plugins)
                     issued[work.token] = work
                     yield work
 

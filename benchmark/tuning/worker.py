@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cell import Cell
 from ..contract import UserError
+from ..executors import Freight
 from ..recipes import parse
 from ..registry import load_plugin
 from ..settings import TrainingSettings
@@ -34,6 +35,7 @@ class Work:
     owner: tuple[Any, ...]
     root: Path | None
     plugins: tuple[str, ...]
+    freight: Freight | None = None
 
 
 class Ended(Exception):  # noqa: N818 - a way out of the training, no mistake
@@ -48,6 +50,8 @@ def run_trial(work: Work) -> str:
     UserError
         The storage cannot be used; the trial is given back when the study is next taken up.
     """
+    if work.freight:
+        work.freight.unload()
     for plugin in work.plugins:
         load_plugin(plugin)
     with reachable(work.study.url):

@@ -9,6 +9,7 @@ import optuna
 import pytest
 from fusemark.benchmark import UserError
 from fusemark.benchmark.cell import open_dataset
+from fusemark.benchmark.plan import Planned, make_plan
 from fusemark.benchmark.tuning import studies as module
 from fusemark.benchmark.tuning.result import front, of_study
 from fusemark.benchmark.tuning.studies import SURPLUS, give_back, holds, owner, spent
@@ -180,7 +181,8 @@ def test_methods_of_a_comparison_get_equal_budgets(specs):
     # A worker that dies in a forward pass costs itself alone, and its slot.
     found += specs("toy-dies", trials=2)
     said = []
-    search(found, None, Machine(workers=1, plugins=PLUGINS), said.append)
+    planned = Planned(make_plan({"methods": ["toy-linear"], "datasets": ["toy"]}), None)
+    search(found, planned, Machine(workers=1, plugins=PLUGINS), said.append)
     for spec in found:
         trials = held(spec)
         assert len(trials) == spec.trials
