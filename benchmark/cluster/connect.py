@@ -63,14 +63,14 @@ def connected(cluster: Cluster) -> Iterator[None]:
         ) from None
     # A node that is lost is no news to print twenty lines of its log for, and Ray has no public
     # switch for it.
-    talking = importlib.import_module("ray._private.worker")
-    talking._worker_logs_enabled = False
+    talking = vars(importlib.import_module("ray._private.worker"))
+    talking["_worker_logs_enabled"] = False
     try:
         check_resources(cluster, alive())
         yield
     finally:
         ray.shutdown()
-        talking._worker_logs_enabled = True
+        talking["_worker_logs_enabled"] = True
 
 
 def check_answer(address: str) -> None:
