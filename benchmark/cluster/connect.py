@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import socket
@@ -62,12 +63,14 @@ def connected(cluster: Cluster) -> Iterator[None]:
         ) from None
     # A node that is lost is no news to print twenty lines of its log for, and Ray has no public
     # switch for it.
-    ray._private.worker._worker_logs_enabled = False
+    talking = vars(importlib.import_module("ray._private.worker"))
+    talking["_worker_logs_enabled"] = False
     try:
         check_resources(cluster, alive())
         yield
     finally:
         ray.shutdown()
+        talking["_worker_logs_enabled"] = True
 
 
 def check_answer(address: str) -> None:
