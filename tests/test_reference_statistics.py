@@ -2,8 +2,11 @@
 
 import json
 import subprocess
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fusemark.benchmark.statistics.two_way import FEWEST
 
@@ -51,6 +54,25 @@ def test_every_table_is_there_with_its_command(made):
     assert (FOLDER / "README.md").read_text(encoding="utf-8") == study.readme(FOLDER, made)
     assert made["command"].endswith("--out results/reference/statistics")
     assert made["command"] in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", study.STUDIES)
+def test_no_row_is_missing(made, name):
+    """A table of two runs has the same rows; which intervals are withheld is up to chance."""
+
+    def key(row):
+        method = row["method"].removesuffix(WITHHELD)
+        numbers = int(row["seeds"]), int(row["speakers"])
+        return row["table"], method, row["design"], *numbers, row["setting"]
+
+    def runs(table):
+        total = Counter()
+        for row in table:
+            total[key(row)] += row["runs"]
+        return total
+
+    short = [asdict(row) for row in study.STUDIES[name](np.random.default_rng(1), 2)]
+    assert runs(rows(name)) == dict.fromkeys(runs(short), made["runs"])
 
 
 def test_no_test_over_six_and_a_half_per_cent(made):

@@ -28,6 +28,7 @@ class ToySent(methods["toy-linear"].cls):
     """A method in a file that is removed before it is needed."""
 '''
 GOES_ON = "the same command goes on from"
+CIRCUMSTANCES = ("finished", "durations", "overhead", "execution")
 MEMORY = 900 * 2**20
 
 
@@ -41,7 +42,7 @@ def measured(store):
     """Return all of a store that is no circumstance: what was asked, measured and predicted."""
     found = {}
     for record in store.records():
-        kept = {k: v for k, v in record.items() if k not in ("finished", "durations", "execution")}
+        kept = {k: v for k, v in record.items() if k not in CIRCUMSTANCES}
         predictions = store.predictions(record["id"])
         found[record["id"]] = json.dumps(kept), {k: v.tobytes() for k, v in predictions.items()}
     return found
