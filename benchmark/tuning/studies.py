@@ -129,6 +129,25 @@ def run(trial: FrozenTrial) -> dict[str, Any]:
     return trial.user_attrs.get("run", {})
 
 
+def begin(spec: Study, of: dict[str, Any]) -> tuple[int, int]:
+    """Start a trial that says from its first moment which run it belongs to.
+
+    ``ask`` makes the trial first and what is set on it comes second: where the storage went down
+    between the two, a trial of nobody's was left, which held its slot until its silence was long.
+
+    Returns
+    -------
+    tuple
+        The storage's key of the trial, and its number in the study.
+    """
+    from optuna.trial import TrialState, create_trial
+
+    storage = opened(spec.url)
+    template = create_trial(state=TrialState.RUNNING, user_attrs={"run": of})
+    key = storage.create_new_trial(storage.get_study_id_from_name(spec.name), template)
+    return key, storage.get_trial_number_from_id(key)
+
+
 def gone(trial: FrozenTrial) -> bool:
     """Say whether a running trial's run is dead: on this machine, or silent for long."""
     of = run(trial).get("owner")

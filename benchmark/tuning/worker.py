@@ -19,7 +19,7 @@ from ..registry import load_plugin
 from ..settings import TrainingSettings
 from . import trial as training
 from .storage import reachable
-from .studies import BEAT, SURPLUS, Study, holds, spent
+from .studies import BEAT, SURPLUS, Study, begin, holds, run, spent
 from .withheld import TestPartError
 
 if TYPE_CHECKING:
@@ -68,19 +68,18 @@ def claim(work: Work) -> tuple[optuna.Study, optuna.Trial] | None:
     import optuna
 
     spec = work.study
-    study = spec.open()
-    trials = study.get_trials(deepcopy=False)
-    if not spec.left(trials):
+    if not spec.left(spec.open().get_trials(deepcopy=False)):
         return None
-    # The first trial that holds a slot is the default's, should an earlier one have been lost.
-    default = not any(holds(trial) for trial in trials)
+    of = {"token": work.token, "owner": list(work.owner), "began": time.time()}
+    key, number = begin(spec, of)
+    before = [t for t in spec.open().get_trials(deepcopy=False) if t.number < number and holds(t)]
+    # The default's trial, unless an earlier one is it or is about to be; should that be lost, the
+    # next one is.
+    default = not any(run(t).get("default", True) for t in before)
     study = spec.open(default)
-    trial = study.ask()
-    trial.set_user_attr("run", {
-        "token": work.token, "owner": list(work.owner), "began": time.time(), "default": default,
-    })  # fmt: skip
-    before = [t for t in study.get_trials(deepcopy=False) if t.number < trial.number]
-    if sum(holds(t) for t in before) >= spec.trials:
+    trial = optuna.Trial(study, key)
+    trial.set_user_attr("run", {**of, "default": default})
+    if len(before) >= spec.trials:
         trial.set_user_attr("reason", SURPLUS)
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
         return None

@@ -11,8 +11,9 @@ from fusemark.benchmark import UserError
 from fusemark.benchmark.cell import open_dataset
 from fusemark.benchmark.plan import Planned, make_plan
 from fusemark.benchmark.tuning import studies as module
+from fusemark.benchmark.tuning import worker
 from fusemark.benchmark.tuning.result import front, of_study
-from fusemark.benchmark.tuning.studies import SURPLUS, give_back, holds, owner, spent
+from fusemark.benchmark.tuning.studies import SURPLUS, give_back, holds, owner, run, spent
 from fusemark.benchmark.tuning.tune import Machine, search, settle
 from fusemark.benchmark.tuning.worker import Work, claim
 
@@ -77,6 +78,20 @@ def test_a_trial_of_a_dead_run_is_given_back_and_the_default_tried_again(specs, 
     assert spent(held(spec)) == pytest.approx(sum(t.user_attrs["seconds"] for t in rest))
 
 
+def test_a_trial_is_known_for_its_runs_even_if_the_storage_goes_down_at_once(specs, monkeypatch):
+    def down(*given):
+        raise optuna.exceptions.StorageInternalError("the server is gone")
+
+    (spec,) = specs(trials=3)
+    spec.open()
+    with monkeypatch.context() as gone:
+        gone.setattr(type(module.opened(spec.url)), "set_trial_user_attr", down)
+        with pytest.raises(optuna.exceptions.StorageInternalError):
+            claim(Work(spec, "lost", dead(), None, PLUGINS))
+    assert give_back(spec, spec.open(), held(spec)) == 1
+    assert spec.left(held(spec)) == 3
+
+
 def test_a_trial_of_a_living_run_is_not_given_back(specs):
     (spec,) = specs(trials=3)
     claim(work(spec))
@@ -118,6 +133,30 @@ def test_of_two_that_ask_at_once_for_the_last_slot_one_gets_it(specs, monkeypatc
     assert claim(work(spec, "second")) is None
     assert [holds(t) for t in held(spec)] == [True, False]
     assert held(spec)[1].user_attrs["reason"] == SURPLUS
+
+
+def test_of_two_that_ask_at_once_for_the_first_trial_one_gets_the_default(specs, monkeypatch):
+    (spec,) = specs(trials=4)
+    spec.open()
+    begin, inner = worker.begin, []
+
+    def interleaved(*given):
+        # Another worker looks for its slot after this one did, and asks before it.
+        if not inner:
+            inner.append(None)
+            inner[0] = claim(work(spec, "second"))
+        return begin(*given)
+
+    monkeypatch.setattr(worker, "begin", interleaved)
+    assert claim(work(spec, "first")) is not None
+    assert [t.user_attrs["run"]["default"] for t in held(spec)] == [True, False]
+    assert [run(t)["token"] for t in held(spec)] == ["second", "first"]
+
+    # The default's run is gone while another trial runs: the next trial is the default's.
+    settle(work(spec, "second"), None)
+    claim(work(spec, "third"))
+    claim(work(spec, "fourth"))
+    assert [run(t)["default"] for t in held(spec)] == [True, False, True, False]
 
 
 def test_a_crash_keeps_its_slot_with_the_reason_and_a_stop_does_not(specs):
