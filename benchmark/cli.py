@@ -17,6 +17,7 @@ from .arguments import assignments, bytes_, listed, part, seconds
 from .cluster import asked
 from .contract.errors import UserError
 from .data import data
+from .ensemble import asked as side_by_side
 from .profiling.command import profile
 from .tuning.command import tune
 
@@ -103,6 +104,8 @@ def run(
     cell_memory: asked.Memory = None,
     cell_retries: asked.Retries = None,
     ship_data: asked.ShipData = False,
+    device: side_by_side.Device = "cpu",
+    ensemble: side_by_side.Mode = "auto",
     only_cells: Annotated[str, typer.Option(help="A part i/n of the cells.")] = "1/1",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and their time.")
@@ -155,8 +158,8 @@ def run(
     options = Options(
         workers=workers, time_limit=seconds(time_limit), memory_limit=limit, cluster=cluster,
         keep_stale=keep_stale, retry_failed=retry_failed, part=part(only_cells),
-        plugins=tuple(plugin or ()),
-        command=shlex.join(["bench", *sys.argv[1:]]),
+        plugins=tuple(plugin or ()), command=shlex.join(["bench", *sys.argv[1:]]),
+        ensemble=side_by_side.ensemble_asked(device, ensemble, cluster),
     )  # fmt: skip
     out = out or Path("results") / f"{plan.preset or 'run'}-{plan.hash[:8]}"
     if tuned:

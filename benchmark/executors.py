@@ -66,6 +66,10 @@ class Done:
     """Seconds from a place falling free for it to its beginning in a new process."""
     origin: Mapping[str, Any] | None = None
     """Versions, machine and commit where it ran, None for those of this process."""
+    device: str | None = None
+    """Where it was trained, None for the CPU by an executor that knows no other."""
+    execution: str | None = None
+    """How, where that differs between an executor's cells."""
 
 
 class Executor(Protocol):

@@ -18,6 +18,8 @@ from .cluster.asked import Cluster
 from .contract import UserError
 from .cost.beside import Beside
 from .cost.study import Running
+from .digest import code_digest
+from .ensemble.asked import Ensemble
 from .executors import Done, Executor, Job, LocalExecutor, default_memory_limit
 from .plan import Plan, Planned, identities
 from .progress import Progress
@@ -41,6 +43,7 @@ class Options:
     plugins: tuple[str, ...] = ()
     command: str = ""
     cluster: Cluster | None = None
+    ensemble: Ensemble | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,11 @@ def executors(planned: Planned, options: Options) -> Iterator[Callable[[int], Ex
         def executor(cells: int) -> Executor:
             if options.cluster:
                 return cluster(options.cluster)
+            if options.ensemble:
+                from .ensemble.executor import EnsembleExecutor
+
+                at_once = workers(options) if options.ensemble.device == "cpu" else 1
+                return EnsembleExecutor(options.ensemble, at_once, options.time_limit)
             return LocalExecutor(min(workers(options), cells), options.time_limit)
 
         yield executor
@@ -195,13 +203,23 @@ def survey(
         brief = known.get(name)
         if brief is None:
             found.missing.append(cell)
-        elif brief.digest != planned.digests(cell)[0]:
+        elif brief.digest not in own_code(planned.digests(cell)[0], brief.digest):
             found.stale.append(cell)
         elif brief.status != "ok":
             found.failed.append(cell)
         else:
             found.done.append(cell)
     return found
+
+
+def own_code(digest: str, kept: str | None) -> tuple[str, ...]:
+    """Return the digests of a cell that was run by the code that is here, in either way."""
+    return (digest, with_ensemble(digest)) if "+" in (kept or "") else (digest,)
+
+
+def with_ensemble(digest: str) -> str:
+    """Return the digest of a cell that was trained beside others: that code counts too."""
+    return f"{digest}+{code_digest(('fusemark.benchmark.ensemble.executor',))}"
 
 
 def to_do(found: Found, options: Options) -> list[Cell]:
@@ -227,6 +245,7 @@ def jobs(cells: Iterable[Cell], planned: Planned, store: Store, options: Options
 def make_record(cell: Cell, planned: Planned, done: Done, execution: str) -> dict[str, Any]:
     """Return the record of a finished cell."""
     digest, harness = planned.digests(cell)
+    digest = with_ensemble(digest) if done.device else digest
     ran = done.origin or origin()
     return {
         "schema": SCHEMA,
@@ -239,8 +258,8 @@ def make_record(cell: Cell, planned: Planned, done: Done, execution: str) -> dic
         "overhead": overhead(done),
         "versions": ran["versions"],
         "machine": ran["machine"],
-        "device": "cpu",
-        "execution": execution,
+        "device": done.device or "cpu",
+        "execution": done.execution or execution,
         "git": ran["git"],
         "code": {"digest": digest, "harness": harness},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,0 +1,250 @@
+"""Training of S seeds in lock-step: each with its own order, rate, patience and best weights.
+
+The loop is that of ``training.fit``, whose code the committed results' digests cover; a test holds
+the two to equal histories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..contract import FusionMethod, Output
+from ..seeds import stream
+from ..settings import TrainingSettings
+from ..training import DivergedError, History, Selection, warmup
+from ..training import validate as scored
+from .optimiser import Adam
+from .parts import Parts, stacked
+from .probe import corrupts
+from .stacked import Stacked, Tensors
+
+WHOLE = 4  # validation batches are so many times larger, as in a single run
+
+
+@dataclass
+class Seed:
+    """One seed's course: its streams of chance, its history, its best weights, and how it ended."""
+
+    seed: int
+    fold: int
+    model: FusionMethod
+    epochs: int
+    order: np.random.Generator = field(init=False)
+    corruption: torch.Generator = field(init=False)
+    history: History = field(default_factory=History)
+    rate: float = 0.0
+    best: tuple[float, float] = (-math.inf, -math.inf)
+    best_epoch: int = 0
+    weights: Tensor | None = None
+    stopped: str = "limit"
+    error: DivergedError | None = None
+    schedule: Any = None
+
+    def __post_init__(self) -> None:
+        axes = {"seed": self.seed, "fold": self.fold}
+        self.order = np.random.default_rng(stream("order", **axes))
+        self.corruption = torch.Generator().manual_seed(stream("corruption", **axes))
+
+
+class Lockstep:
+    """Seeds that train together; one that ends leaves the rest.
+
+    Parameters
+    ----------
+    seeds
+        With their models as they were initialised.
+    train
+        The seeds' training parts, in their order.
+    """
+
+    def __init__(self, seeds: Sequence[Seed], train: Parts, settings: TrainingSettings):
+        self.all, self.train, self.settings = list(seeds), train, settings
+        self.alive = list(range(len(seeds)))
+        self.corrupts = corrupts(seeds[0].model)
+        self.many = Stacked([seed.model for seed in seeds], train.device)
+        self.optimiser = Adam(self.many.weights, settings)
+        first = seeds[0]
+        torch.manual_seed(stream("dropout", seed=first.seed, fold=first.fold))
+
+    def epoch(self, number: int) -> None:
+        """Train one epoch (the first is 1) of every seed that is alive; one may diverge."""
+        orders = {
+            s: self.train.shuffled(s, self.settings.batch, self.all[s].order) for s in self.alive
+        }
+        steps = max(len(order) for order in orders.values())
+        losses = self.many.weights.new_zeros(steps, len(self.alive))
+        for step in range(steps):
+            self.step(step, number, orders, losses[step])
+        counts = torch.tensor([len(orders[s]) for s in self.alive], device=losses.device)
+        means = (losses.sum(0) / counts).tolist()
+        for seed, mean in zip(self.alive, means, strict=True):
+            if not math.isfinite(mean):
+                self.all[seed].error = DivergedError(
+                    f"the training loss is {mean} in epoch {number}; try a smaller training.lr"
+                )
+            self.all[seed].history.train_loss.append(mean)
+        self.leave([s for s in self.alive if self.all[s].error])
+
+    def step(
+        self, step: int, number: int, orders: dict[int, list[np.ndarray]], losses: Tensor
+    ) -> None:
+        """Take one step with every seed that has a batch left."""
+        device, settings = self.train.device, self.settings
+        rows = {s: order[step] for s, order in orders.items() if step < len(order)}
+        for s in rows:
+            if settings.schedule == "warmup":
+                course = number - 1 + step / len(orders[s])
+                self.all[s].rate = settings.lr * warmup(course, self.all[s].epochs)
+        gradients = torch.zeros_like(self.many.weights)
+        reached = torch.zeros(gradients.shape[1], dtype=torch.bool, device=device)
+        # Batches are cut evenly, so that their sizes differ by one at most within a seed: the
+        # seeds of one size run together.
+        for size in sorted({len(r) for r in rows.values()}):
+            group = [s for s, r in rows.items() if len(r) == size]
+            places = [self.alive.index(s) for s in group]
+            which = None if len(group) == len(self.alive) else torch.tensor(places, device=device)
+            batch = self.batch(group, [rows[s] for s in group])
+            found, slopes, touched = self.many.gradients(batch, which)
+            gradients[places if which is None else which] = slopes
+            losses[places if which is None else which] = found
+            reached |= touched
+        active = torch.tensor([s in rows for s in self.alive], device=device)
+        rates = torch.tensor([self.all[s].rate for s in self.alive], dtype=torch.float64)
+        self.optimiser.step(self.many.weights, gradients, reached, rates.to(device), active)
+
+    def batch(self, group: list[int], rows: list[np.ndarray]) -> Tensors:
+        """Return a batch of each seed of a group, corrupted where the method does that."""
+        if not self.corrupts:
+            return self.train.batch(group, rows)
+        changed = []
+        for s, r in zip(group, rows, strict=True):
+            model, chance = self.all[s].model.train(), self.all[s].corruption
+            changed.append(model.corrupt(self.train.alone(s, r), chance))
+        return stacked(changed)
+
+    def leave(self, ended: Sequence[int]) -> None:
+        """Let seeds go."""
+        kept = [i for i, s in enumerate(self.alive) if s not in ended]
+        if len(kept) < len(self.alive):
+            self.alive = [self.alive[i] for i in kept]
+            which = torch.tensor(kept, dtype=torch.int64, device=self.train.device)
+            self.many.keep(which)
+            self.optimiser.keep(which)
+
+
+def fit(
+    seeds: Sequence[Seed], train: Parts, valid: Parts, settings: TrainingSettings
+) -> list[Selection | None]:
+    """Train the seeds; each seed's model gets the weights of its best validation epoch.
+
+    Returns
+    -------
+    list
+        For each seed what validation chose, or None where it diverged: its ``error`` says so.
+    """
+    together = Lockstep(seeds, train, settings)
+    for seed in seeds:
+        seed.rate = settings.lr
+        seed.schedule = plateau(settings)
+    for epoch in range(1, settings.epochs + 1):
+        rates = {s: seeds[s].rate for s in together.alive}
+        together.epoch(epoch)
+        if not together.alive:
+            break
+        found, ended = validate(together, valid, WHOLE * settings.batch), []
+        for place, s in enumerate(together.alive):
+            seed, (loss, score) = seeds[s], found[place]
+            seed.history.epoch.append(epoch)
+            seed.history.valid_loss.append(loss)
+            seed.history.valid_score.append(score)
+            seed.history.lr.append(rates[s])
+            if (score, -loss) > seed.best:
+                seed.best, seed.best_epoch = (score, -loss), epoch
+                seed.weights = together.many.weights[place].clone()
+            if settings.schedule == "plateau":
+                seed.schedule.step(score)
+                seed.rate = seed.schedule.optimizer.param_groups[0]["lr"]
+            if settings.patience and epoch - seed.best_epoch >= settings.patience:
+                seed.stopped = "patience"
+                ended.append(s)
+        together.leave(ended)
+        if not together.alive:
+            break
+    return [ended_at(together, seed) for seed in seeds]
+
+
+def refit(
+    seeds: Sequence[Seed], everything: Parts, histories: Sequence[History],
+    settings: TrainingSettings,
+) -> None:  # fmt: skip
+    """Train afresh on training plus validation, each seed for the epochs that validation chose."""
+    together = Lockstep(seeds, everything, settings)
+    for seed in seeds:
+        seed.rate = settings.lr
+    for epoch in range(1, max(seed.epochs for seed in seeds) + 1):
+        if settings.schedule == "plateau":
+            for s in together.alive:
+                seeds[s].rate = histories[s].lr[epoch - 1]
+        together.epoch(epoch)
+        for place, s in enumerate(together.alive):
+            if seeds[s].epochs == epoch:
+                seeds[s].weights = together.many.weights[place].clone()
+        together.leave([s for s in together.alive if seeds[s].epochs == epoch])
+        if not together.alive:
+            break
+    for seed in seeds:
+        if not seed.error:
+            assert seed.weights is not None, "a seed leaves with weights or with an error"
+            together.many.pour(seed.weights, seed.model)
+
+
+def ended_at(together: Lockstep, seed: Seed) -> Selection | None:
+    """Put a seed's best weights into its model, and say how its training ended."""
+    if seed.error:
+        return None
+    assert seed.weights is not None, "the first finite epoch is always the best so far"
+    together.many.pour(seed.weights, seed.model)
+    return Selection(seed.best_epoch, len(seed.history.epoch), seed.stopped)
+
+
+def plateau(settings: TrainingSettings) -> Any:
+    """Return torch's own schedule over a rate that nothing else moves."""
+    holder = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=settings.lr)
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        holder, "max", settings.plateau_factor, settings.plateau_patience
+    )
+
+
+class Known:
+    """Stands for a model whose logits (N, outputs) are known, in ``training``'s own scoring."""
+
+    def __init__(self, model: FusionMethod, logits: Tensor):
+        self.task, self.logits = model.task, logits
+
+    def eval(self) -> None:
+        """Nothing: there is no model."""
+
+    def __call__(self, rows: Tensor) -> Output:
+        return Output(self.logits[rows])
+
+
+def validate(together: Lockstep, valid: Parts, size: int) -> list[tuple[float, float]]:
+    """Return the validation loss and score of each seed that is alive."""
+    outputs = len(together.all[0].model.task.outputs)
+    kind = together.many.weights.dtype
+    logits = [torch.empty(valid.sizes[s], outputs, dtype=kind) for s in together.alive]
+    for rows, batch in valid.in_order(together.alive, size):
+        said = together.many.logits(batch).cpu()
+        for each, kept, all_of_it in zip(logits, rows, said, strict=True):
+            each[torch.from_numpy(kept)] = all_of_it[: len(kept)]
+    return [
+        scored(cast(FusionMethod, Known(together.all[s].model, each)), valid.orders[s], size)
+        for s, each in zip(together.alive, logits, strict=True)
+    ]
