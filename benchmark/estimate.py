@@ -17,6 +17,7 @@ from rich.text import Text
 from .cell import Cell
 from .loading import load, reduced
 from .plan import Planned
+from .precision import PreciseSettings
 from .progress import duration
 from .recipes import parse
 from .seeds import stream
@@ -50,7 +51,7 @@ def estimate(planned: Planned, cells: list[Cell]) -> list[Estimate]:
 def one(planned: Planned, cell: Cell, count: int) -> Estimate:
     """Estimate one method on one dataset."""
     dataset = planned.datasets[cell.dataset]
-    data, settings = DataSettings(**cell.data), TrainingSettings(**cell.training)
+    data, settings = DataSettings(**cell.data), PreciseSettings(**cell.training)
     rng = np.random.default_rng(stream("split", seed=cell.seed, fold=cell.fold))
     split = dataset.split(rng, cell.fold)
     part = load(dataset, split.train[: settings.batch], data)

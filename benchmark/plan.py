@@ -21,10 +21,11 @@ from .contract.errors import near
 from .digest import HARNESS, code_digest
 from .lengths import Variant, modules, parse_lengths, variants
 from .loading import reduced
+from .precision import PreciseSettings
 from .recipes import Recipe, parse, under
 from .registry import datasets, methods
 from .seeds import stream
-from .settings import DataSettings, TrainingSettings
+from .settings import DataSettings
 from .until_decided import Looks, comparisons, read_looks
 
 PRESETS = Path(__file__).parent / "presets"
@@ -245,7 +246,7 @@ class Planned:
                 training |= self.take(scope, used)
             for scope in recipe.scopes:
                 training |= self.take(f"{scope}.training", used)
-            yield name, config, checked(TrainingSettings, training, "training").model_dump()
+            yield name, config, checked(PreciseSettings, training, "training").asked()
 
     def paths(self, dataset: str, part: str) -> tuple[str, ...]:
         """Return the scopes of a dataset's settings: its own, and of it at one length."""

@@ -22,6 +22,7 @@ from .digest import code_digest
 from .ensemble.asked import Ensemble
 from .executors import Done, Executor, Job, LocalExecutor, default_memory_limit
 from .plan import Plan, Planned, identities
+from .precision import check_precision
 from .progress import Progress
 from .provenance import origin, without_folders
 from .store import LOOSE, Store
@@ -81,6 +82,7 @@ def run(
     """
     planned = plan if isinstance(plan, Planned) else Planned(plan, data_root(root))
     check_part(planned, options.part)
+    check_precision((cell.training for cell in planned.cells), options.ensemble is not None)
     store = Store(out).create()
     store.put_plan({**describe(planned, options), "registered": registered(planned, store)})
     progress = progress or Progress(quiet=True)

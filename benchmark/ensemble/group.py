@@ -20,6 +20,7 @@ import numpy as np
 from ..cell import Cell, Clock, run_quality
 from ..contract import FusionMethod
 from ..loading import Part
+from ..precision import PreciseSettings
 from ..settings import TrainingSettings
 from ..training import History, Selection
 from .together import Request, train
@@ -48,6 +49,7 @@ class Course:
         protocol = run_quality
         assert isinstance(protocol, FunctionType)
         own = {"fit": self.fit, "refit": self.refit, "Clock": self.started}
+        own |= {"TrainingSettings": PreciseSettings}
         run: Any = FunctionType(
             protocol.__code__, {**protocol.__globals__, **own}, protocol.__name__,
             protocol.__defaults__, protocol.__closure__,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract import FusionMethod, Output
+from ..precision import PreciseSettings
 from ..seeds import stream
 from ..settings import TrainingSettings
 from ..training import DivergedError, History, Selection, warmup
@@ -23,7 +24,7 @@ from ..training import validate as scored
 from .optimiser import Adam
 from .parts import Parts, stacked
 from .probe import corrupts
-from .stacked import Stacked, Tensors
+from .stacked import Precision, Stacked, Tensors
 
 WHOLE = 4  # validation batches are so many times larger, as in a single run
 
@@ -68,7 +69,8 @@ class Lockstep:
         self.all, self.train, self.settings = list(seeds), train, settings
         self.alive = list(range(len(seeds)))
         self.corrupts = corrupts(seeds[0].model)
-        self.many = Stacked([seed.model for seed in seeds], train.device)
+        precision = precision_of(settings)
+        self.many = Stacked([seed.model for seed in seeds], train.device, precision)
         self.optimiser = Adam(self.many.weights, settings)
         first = seeds[0]
         torch.manual_seed(stream("dropout", seed=first.seed, fold=first.fold))
@@ -220,6 +222,11 @@ def plateau(settings: TrainingSettings) -> Any:
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
         holder, "max", settings.plateau_factor, settings.plateau_patience
     )
+
+
+def precision_of(settings: TrainingSettings) -> Precision:
+    """Return the precision that a training was asked for."""
+    return settings.precision if isinstance(settings, PreciseSettings) else "float32"
 
 
 class Known:

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from ..contract import Batch, FusionMethod, TrainingStrategy
 from .parts import stacked
-from .stacked import Objective, Stacked
+from .stacked import Objective, Precision, Stacked
 
 TOLERANCE = 1e-4
 PLAIN = (FusionMethod.backward, TrainingStrategy.backward)
 UNCHANGED = (FusionMethod.corrupt, TrainingStrategy.corrupt)
 
 
-def unsuited(models: Sequence[FusionMethod], batches: Sequence[Batch]) -> str | None:
+def unsuited(
+    models: Sequence[FusionMethod], batches: Sequence[Batch], precision: Precision = "float32"
+) -> str | None:
     """Return why the seeds of a method must be trained one by one, or None.
 
     The method is examined on a batch of each seed: its losses side by side must be those of the
@@ -35,7 +37,7 @@ def unsuited(models: Sequence[FusionMethod], batches: Sequence[Batch]) -> str | 
         return "it has a backward pass of its own"
     with torch.random.fork_rng(devices=devices(models[0])):
         try:
-            many = Stacked(models, batches[0].device)
+            many = Stacked(models, batches[0].device, precision)
             before = state(many.shell)
             many.gradients(stacked(batches))
             together = many.call(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..contract import Batch, FusionMethod
 
+Precision = Literal["float32", "bfloat16"]
 Tensors = dict[str, Any]
 """A batch as a tree of tensors, each with the seeds as its first axis."""
 
@@ -53,6 +54,8 @@ class Stacked:
         One a seed, alike but for their weights; they are read, not kept.
     device
         Where the stacked weights lie.
+    precision
+        Of the forward pass and losses of a training step.
 
     Attributes
     ----------
@@ -61,7 +64,11 @@ class Stacked:
         operations on one tensor.
     """
 
-    def __init__(self, models: Sequence[FusionMethod], device: torch.device | str):
+    def __init__(
+        self, models: Sequence[FusionMethod], device: torch.device | str,
+        precision: Precision = "float32",
+    ):  # fmt: skip
+        self.precision: Precision = precision
         parameters, buffers = stack_module_state(list(models))
         trained = {n for n, p in models[0].named_parameters() if p.requires_grad}
         chosen = {n: p.detach() for n, p in parameters.items() if n in trained}
@@ -135,7 +142,9 @@ class Stacked:
         def one(state: dict[str, Tensor], batch: Tensors) -> Tensor:
             return functional_call(module, state, (Batch(**batch),))
 
-        with attention_for(self.weights.device):
+        # Under vmap a layer's product is rounded and its bias is added in float32.
+        precision, device = self.precision if training else "float32", self.weights.device
+        with attention_for(device), cast_to(precision, device):
             return vmap(one, randomness="different")(state, batch)
 
     def pour(self, weights: Tensor, model: FusionMethod) -> None:
@@ -150,6 +159,12 @@ class Stacked:
         """Drop all seeds but these (their rows, in order)."""
         self.weights = self.weights[which]
         self.rest = {name: value[which] for name, value in self.rest.items()}
+
+
+def cast_to(precision: Precision, device: torch.device | str) -> AbstractContextManager[Any]:
+    """Return the setting under which products are taken in a precision."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def attention_for(device: torch.device) -> AbstractContextManager[Any]:

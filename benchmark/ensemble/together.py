@@ -15,9 +15,10 @@ from ..loading import Part
 from ..seeds import stream
 from ..settings import TrainingSettings
 from ..training import History
-from .lockstep import Seed, fit, refit
+from .lockstep import Seed, fit, precision_of, refit
 from .parts import Parts
 from .probe import unsuited
+from .stacked import Precision, cast_to
 
 PROBED = 4  # examples of each seed that a method is tried on
 
@@ -50,16 +51,20 @@ class Placed(TrainingStrategy):
     predictions come back.
     """
 
-    def __init__(self, inner: FusionMethod, device: str):
+    def __init__(self, inner: FusionMethod, device: str, precision: Precision = "float32"):
         super().__init__(inner.to(device), None)
         self.device = device
+        self.precision: Precision = precision
 
     def forward(self, batch: Batch) -> Output:
-        output = self.inner(batch.to(self.device))
-        return output if self.training else Output(output.logits.cpu())
+        if not self.training:
+            return Output(self.inner(batch.to(self.device)).logits.cpu())
+        with cast_to(self.precision, self.device):
+            return self.inner(batch.to(self.device))
 
     def losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        return self.inner.losses(output, batch.to(self.device))
+        with cast_to(self.precision, self.device):
+            return self.inner.losses(output, batch.to(self.device))
 
     def corrupt(self, batch: Batch, generator: torch.Generator) -> Batch:
         return self.inner.corrupt(batch.to(self.device), generator)
@@ -89,9 +94,8 @@ def side_by_side(requests: Sequence[Request], device: str) -> str | None:
     seeds = [seed_of(request, device) for request in requests]
     parts = Parts([request.train for request in requests], device)
     rows = torch.arange(min(PROBED, *parts.sizes)).numpy()
-    reason = unsuited(
-        [seed.model for seed in seeds], [parts.alone(s, rows) for s in range(len(seeds))]
-    )
+    tried = [parts.alone(s, rows) for s in range(len(seeds))]
+    reason = unsuited([seed.model for seed in seeds], tried, precision_of(settings))
     if reason:
         return reason
     if first:
@@ -111,9 +115,12 @@ def side_by_side(requests: Sequence[Request], device: str) -> str | None:
 def alone(request: Request, device: str) -> None:
     """Do one training as a single run does it, on the device."""
     axes = {"seed": request.seed, "fold": request.fold}
+    precision = precision_of(request.settings)
 
     def build() -> FusionMethod:
-        return request.build() if device == "cpu" else Placed(request.build(), device)
+        if device == "cpu" and precision == "float32":
+            return request.build()
+        return Placed(request.build(), device, precision)
 
     try:
         if request.valid is not None:

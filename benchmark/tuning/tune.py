@@ -19,6 +19,7 @@ from ..contract import UserError
 from ..loading import reduced
 from ..plan import Planned
 from ..pool import Lost
+from ..precision import check_precision
 from ..recipes import parse
 from ..seeds import stream
 from .pools import Machine, Trials, pools
@@ -87,6 +88,7 @@ def studies(planned: Planned, url: str, how: How, budget: Budget) -> list[Study]
 def study(planned: Planned, cells: Sequence[Cell], url: str, how: How, budget: Budget) -> Study:
     """Return the study of one method on one dataset."""
     first, plan = cells[0], planned.plan
+    check_precision([first.training], supported=False)
     dataset = planned.datasets[first.dataset]
     if "flops" in how.objectives:
         predicted_flops(first, reduced(dataset.task, planned.data[first.dataset]))
