@@ -126,7 +126,10 @@ def opened(url: str) -> optuna.storages.BaseStorage:
             settings = {"connect_args": {"connect_timeout": CONNECT}, "pool_pre_ping": True}
         for attempt in range(ATTEMPTS):
             try:
-                return optuna.storages.RDBStorage(url, engine_kwargs=settings)
+                database = optuna.storages.RDBStorage(url, engine_kwargs=settings)
+                # The cache that a study would put round it, one for all studies of a process: it
+                # must have heard of every trial that is made.
+                return optuna.storages.get_storage(database)
             except sqlalchemy.exc.SQLAlchemyError as error:
                 # Another process makes the tables at the same moment: look again.
                 text = str(error).lower()
