@@ -19,6 +19,8 @@ from .asked import Ensemble
 from .group import run_group
 
 MOST = 64  # cells in one group
+AGAIN = ("memory", "crashed", "timeout")
+"""What the rest of a group may be to blame for; a cell that failed did so by itself."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Group:
 class EnsembleExecutor:
     """Runs cells in groups of like ones, each group in a worker process with one thread.
 
-    A group that does not fit into memory, or is lost, is halved and tried again, so that a cell
+    What of a group does not fit into memory, or is lost, is halved and tried again, so that a cell
     that is at fault ends by itself.
 
     Parameters
@@ -56,16 +58,17 @@ class EnsembleExecutor:
         while waiting:
             ended, waiting = self.pass_over(waiting), []
             for group, outcome in ended:
-                again = isinstance(outcome, Lost) or any(d.status == "memory" for d in outcome)
-                if again and len(group.jobs) > 1:
-                    half = len(group.jobs) // 2
-                    waiting += [
-                        replace(group, jobs=part) for part in (group.jobs[:half], group.jobs[half:])
-                    ]
-                    continue
                 if isinstance(outcome, Lost):
-                    outcome = [lost(outcome.reason)]
-                yield from zip(group.jobs, outcome, strict=True)
+                    outcome = [lost(outcome.reason)] * len(group.jobs)
+                again = []
+                for job, done in zip(group.jobs, outcome, strict=True):
+                    if done.status in AGAIN and len(group.jobs) > 1:
+                        again.append(job)
+                    else:
+                        yield job, done
+                half = (len(again) + 1) // 2
+                parts = (tuple(again[:half]), tuple(again[half:]))
+                waiting += [replace(group, jobs=part) for part in parts if part]
 
     def pass_over(self, groups: Sequence[Group]) -> Iterator[tuple[Group, list[Done] | Lost]]:
         """Run groups and yield what became of each."""

@@ -132,16 +132,17 @@ def run_group(
     courses = [Course(cell, root, source) for cell in cells]
     for course in courses:
         course.resume()
-    reason = None
+    reasons = []
     while asking := [course for course in courses if course.request]:
         requests = [course.request for course in asking if course.request]
         start = time.perf_counter()
-        reason = train(requests, device, together)
+        reasons.append(train(requests, device, together))
         share = (time.perf_counter() - start) / len(requests)
         for course, request in zip(asking, requests, strict=True):
             request.seconds = share
             course.resume()
-    return [found(course) for course in courses], reason
+    # The first training is of all cells; where one diverged, fewer ask again.
+    return [found(course) for course in courses], reasons[0] if reasons else None
 
 
 def found(course: Course) -> Result | Exception:

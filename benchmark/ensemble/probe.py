@@ -32,6 +32,11 @@ def unsuited(
         One a seed, all on one device; not changed.
     batches
         One for each model, equally many examples in each.
+
+    Raises
+    ------
+    MemoryError, torch.cuda.OutOfMemoryError
+        So many seeds do not fit at once.
     """
     if any(type(part).backward not in PLAIN for part in chain(models[0])):
         return "it has a backward pass of its own"
@@ -43,6 +48,8 @@ def unsuited(
             together = many.call(
                 Objective, many.pieces(many.weights), stacked(batches), None, training=False
             )
+        except (MemoryError, torch.cuda.OutOfMemoryError):
+            raise  # of the group, not of the method: fewer seeds at once may fit
         except Exception as error:  # whatever a method's code does under vmap
             line = (str(error).splitlines() or [""])[0]
             return f"torch.func cannot run it: {type(error).__name__}: {line[:200]}"

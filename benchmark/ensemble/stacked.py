@@ -78,9 +78,6 @@ class Stacked:
         self.rest = {n: v.detach().to(device) for n, v in {**rest, **buffers}.items()}
         self.shell = shell(models[0]).to(device)
 
-    def __len__(self) -> int:
-        return len(self.weights)
-
     def pieces(self, weights: Tensor) -> dict[str, Tensor]:
         """Return rows (G, P) of the weights as parameters (G, *shape), by name."""
         parts = weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
@@ -182,6 +179,7 @@ def shell(model: FusionMethod) -> FusionMethod:
     all seeds. The rates are equal to 1/512.
     """
     copied = copy.deepcopy(model)
+    # Known by its name: the harness imports no method's parts.
     for module in list(copied.modules()):
         for name, child in module.named_children():
             rate: Any = getattr(child, "rate", None)

@@ -84,6 +84,13 @@ def test_a_cell_at_fault_ends_by_itself(tmp_path):
     assert "signal 9" in found[1]["error"]["message"]
 
 
+def test_cells_that_find_no_room_together_are_tried_in_smaller_groups(tmp_path):
+    store = run(planned("toy-full", seeds=3), tmp_path, options=options(ensemble=ASKED))
+    found = list(store.records())
+    assert [(r["status"], r["error"]["message"]) for r in found] == [("memory", "no room")] * 3
+    assert {r["execution"] for r in found} == {"worker process"}
+
+
 @pytest.mark.parametrize(
     ("method", "status", "part"),
     [

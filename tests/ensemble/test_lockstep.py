@@ -6,6 +6,7 @@ import torch
 from fusemark.benchmark import training
 from fusemark.benchmark.ensemble.lockstep import fit
 from fusemark.benchmark.ensemble.parts import Parts
+from fusemark.benchmark.ensemble.probe import unsuited
 from fusemark.benchmark.ensemble.stacked import Stacked, shell
 from fusemark.benchmark.registry import methods, strategies
 from fusemark.methods.blocks.dropout import Dropout
@@ -67,6 +68,20 @@ def test_every_setting_of_training(trial, settings):
             part = prepared.valid[0]
             said = [training.predict(m, part, 64) for m in (one, other)]
             torch.testing.assert_close(*said, rtol=1e-6, atol=1e-6)
+
+
+def test_lack_of_memory_is_raised_and_makes_no_method_unsuited(trial, monkeypatch):
+    def full(*given):
+        raise MemoryError("no room")
+
+    prepared = trial("late-concat")
+    models = [prepared.build() for _ in range(SEEDS)]
+    parts = Parts(prepared.train, "cpu")
+    batches = [parts.alone(seed, np.arange(4)) for seed in range(SEEDS)]
+    assert unsuited(models, batches) is None
+    monkeypatch.setattr(Stacked, "gradients", full)
+    with pytest.raises(MemoryError):
+        unsuited(models, batches)
 
 
 def test_each_seed_stops_by_its_own_patience(trial):

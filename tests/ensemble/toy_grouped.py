@@ -44,3 +44,11 @@ class Counts(Linear):
     def losses(self, output, batch):
         self.steps += 1
         return super().losses(output, batch)
+
+
+@method("toy-full", paper="made here")
+class Full(Linear):
+    """Finds no room for any batch."""
+
+    def losses(self, output, batch):
+        raise MemoryError("no room")
