@@ -14,11 +14,12 @@ from fusemark.benchmark.registry import datasets
 from fusemark.reports.readme_table import updated
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCES = sorted(p.parent for p in (ROOT / "results" / "reference").glob("*/plan.json"))
+COMMITTED = ROOT / "results" / "reference"
+REFERENCES = sorted(p.parent for p in COMMITTED.rglob("plan.json"))
 
 
 def ids(path: Path) -> str:
-    return path.name
+    return path.relative_to(COMMITTED).as_posix()
 
 
 @pytest.fixture(params=REFERENCES, ids=ids)

@@ -184,7 +184,7 @@ def run_open(
                 closed.add(spec.name)
             else:
                 told = trials_of(spec)
-                count = sum(holds(t) for t in told)
+                count = sum(holds(t) and t.state.is_finished() for t in told)
                 say(f"{spec.method} on {spec.dataset}: {outcome}, trial {count} of {spec.trials}, "
                     f"{spent(told):.0f} s")  # fmt: skip
     finally:

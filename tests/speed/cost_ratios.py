@@ -1,17 +1,19 @@
 """Whether `bench cost` repeats beside a load: quotients of two runs' ratios.
 
-    python tests/speed/cost_ratios.py [COMPARISONS] [BUDGET]
+    python tests/speed/cost_ratios.py [COMPARISONS] [BUDGET] [--other-load]
 
 Each comparison times MulT and chunked against late-concat twice, each time in a fresh process,
-while another process keeps a core busy. The 95 % bootstrap interval of the quotient of both runs'
-ratios should hold 1 in at least 17 of 20 comparisons, and be no wider than +-10 %.
+while another process keeps a core busy; with ``--other-load`` none is begun, for a machine that is
+busy already. The 95 % bootstrap interval of the quotient of both runs' ratios should hold 1 in at
+least 17 of 20 comparisons, and be no wider than +-10 %.
 """
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
-import sys
+import time
 
 import numpy as np
 from fusemark.benchmark.cost.cells import CostCell, Limits
@@ -50,13 +52,18 @@ def ratios(budget: float) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    comparisons = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    budget = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
-    load = multiprocessing.get_context("spawn").Process(target=busy, daemon=True)
-    load.start()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("comparisons", type=int, nargs="?", default=20)
+    parser.add_argument("budget", type=float, nargs="?", default=60.0, help="seconds a pass")
+    parser.add_argument("--other-load", action="store_true", help="begin no load of its own")
+    asked = parser.parse_args()
+    if not asked.other_load:
+        multiprocessing.get_context("spawn").Process(target=busy, daemon=True).start()
     rng, held, widest = np.random.default_rng(0), {}, 0.0
-    for turn in range(comparisons):
-        first, second = ratios(budget), ratios(budget)
+    for turn in range(asked.comparisons):
+        begun = time.perf_counter()
+        first, second = ratios(asked.budget), ratios(asked.budget)
+        took = time.perf_counter() - begun
         for name in first:
             drawn = [
                 np.median(rng.choice(run[name], (DRAWS, len(run[name]))), axis=1)
@@ -64,10 +71,11 @@ def main() -> None:
             ]
             low, high = np.quantile(drawn[0] / drawn[1], [0.025, 0.975])
             held.setdefault(name, []).append(low <= 1.0 <= high)
-            widest = max(widest, high - 1.0, 1.0 - low) if low <= 1 <= high else widest
             widest = max(widest, (high - low) / 2)
-            print(f"{turn + 1:3} {name:20} [{low:.3f}, {high:.3f}]", flush=True)
-    load.terminate()
+            rounds = f"{len(first[name])} and {len(second[name])} rounds"
+            print(f"{turn + 1:3} {name:20} [{low:.3f}, {high:.3f}] {rounds}", flush=True)
+        load = os.getloadavg()[0]
+        print(f"    both runs {took:.0f} s, {load:.1f} processes in the mean", flush=True)
     for name, each in held.items():
         print(f"{name:20} holds 1 in {sum(each)} of {len(each)}")
     print(f"widest half interval: {100 * widest:.1f} %")
