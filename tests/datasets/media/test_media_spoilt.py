@@ -1,0 +1,293 @@
+"""What goes wrong on the way: broken files, kills, full disks, odd names, mistakes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fusemark.benchmark.contract import UserError
+from fusemark.datasets.features import Features
+from fusemark.datasets.media.prepare import Request, in_turn, prepare
+
+from .asked import CROPS, SOUND, bench, corpus_with
+
+
+def test_bad_clips_are_left_out_and_listed(tmp_path, film, sine, wav):
+    root = corpus_with(tmp_path / "c", film)
+    (root / "a" / "s0" / "empty.wav").write_bytes(b"")
+    (root / "a" / "s0" / "text.wav").write_text("not sound | <b>at</b> all" * 50)
+    (root / "a" / "s0" / "lfs.wav").write_text("version https://git-lfs.github.com/spec/v1\nx\n")
+    wav(root / "a" / "s0" / "short.wav", sine(0.05, 16000)[:, None], 16000)
+    wav(root / "a" / "s0" / "ünï cödé 文.wav", np.zeros((8000, 2)), 44100)
+    (root / "a" / "s0" / "away.wav").symlink_to(tmp_path / "c" / ".." / "secret.wav")
+    wav(tmp_path / "secret.wav", sine(0.5, 16000)[:, None], 16000)
+    film(root / "a" / "s0" / "mute.flv", sound=None)
+    request = Request("media", root, tmp_path / "s", SOUND, max_bad=0.7)
+    store, quality = prepare(request)
+    assert store.columns["id"] == [
+        "a/s0/clip", "a/s0/ünï cödé 文", "a/s2/clip", "b/s1/clip", "b/s3/clip",
+    ]  # fmt: skip
+    said = {
+        "empty": "is empty (0 bytes)", "text": "cannot be decoded", "lfs": "git lfs pull",
+        "short": "shorter than a window of 60 ms", "away": "leads outside c",
+        "mute": "no audio stream",
+    }  # fmt: skip
+    assert set(quality.bad) == {f"a/s0/{name}" for name in said}
+    report = (tmp_path / "s" / "report.md").read_text()
+    for name, why in said.items():
+        assert why in quality.bad[f"a/s0/{name}"]
+        assert f"| a/s0/{name} | left out | " in report
+    assert quality.flagged() == {"silent": ["a/s0/ünï cödé 文"]}
+    assert store.columns["flags"] == ["", "silent", "", "", ""]
+    with pytest.raises(UserError, match=r"5 of 11 clips are bad, over --max-bad 0.4; a/s0/"):
+        prepare(replace(request, out=tmp_path / "t", max_bad=0.4))
+    with pytest.raises(UserError, match="unfinished"):
+        Features(Features.Config(path=str(tmp_path / "t")))
+    assert (tmp_path / "t" / "report.md").exists()
+
+
+def test_a_clip_that_lacks_a_modality_is_kept(tmp_path, film):
+    film(tmp_path / "c" / "x" / "p" / "whole.flv")
+    film(tmp_path / "c" / "x" / "p" / "mute.flv", sound=None)
+    film(tmp_path / "c" / "x" / "q" / "faceless.flv", face=False)
+    film(tmp_path / "c" / "x" / "q" / "heard.flv", face=None)
+    store, quality = prepare(Request("media", tmp_path / "c", tmp_path / "s", CROPS, max_bad=1))
+    at = {name.rpartition("/")[2]: i for i, name in enumerate(store.columns["id"])}
+    assert store.read("audio", at["mute"]) is None
+    assert len(store.read("visual", at["mute"])) == 6
+    for name in ("faceless", "heard"):
+        assert store.read("visual", at[name]) is None
+        assert store.read("audio", at[name]) is not None
+    assert quality.bad == {
+        "x/p/mute": "mute.flv has no audio stream",
+        "x/q/faceless": "no face in the 6 pictures of faceless.flv",
+        "x/q/heard": "heard.flv has no picture",
+    }
+    assert "1 clips prepared" not in (tmp_path / "s" / "report.md").read_text()
+    assert "0 are left out, 3 lack a modality" in (tmp_path / "s" / "report.md").read_text()
+
+
+def interrupted(after):
+    """A runner that is killed after some clips."""
+
+    def run(function, tasks):
+        for count, task in enumerate(tasks):
+            if count == after:
+                raise KeyboardInterrupt
+            yield task, function(task)
+
+    return run
+
+
+def counted(calls):
+    def run(function, tasks):
+        for task, result in in_turn(function, tasks):
+            calls.append(task.clip.id)
+            yield task, result
+
+    return run
+
+
+def test_a_preparation_goes_on_where_it_stopped(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film, good=6)
+    whole, _ = prepare(Request("media", root, tmp_path / "whole", SOUND))
+    request = Request("media", root, tmp_path / "s", SOUND)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(request, interrupted(3))
+    with pytest.raises(UserError, match="unfinished; run its `bench data prepare` again"):
+        Features(Features.Config(path=str(tmp_path / "s")))
+    # Killed in the middle of writing a clip: values without their line, and half a line.
+    with (tmp_path / "s" / "audio.values").open("ab") as file:
+        file.write(b"\1" * 777)
+    with (tmp_path / "s" / "journal.jsonl").open("ab") as file:
+        file.write(b'{"id": "b/s5/cl')
+    calls = []
+    store, _ = prepare(request, counted(calls))
+    assert calls == whole.columns["id"][3:]
+    assert store.fingerprint() == whole.fingerprint()
+    calls.clear()
+    prepare(request, counted(calls))
+    assert calls == []
+    # A file that changed is prepared again, and no other.
+    film(root / "a" / "s0" / "clip.wav", seconds=0.4, face=None, audio="pcm_s16le")
+    again, _ = prepare(request, counted(calls))
+    assert calls == ["a/s0/clip"]
+    assert again.fingerprint() != whole.fingerprint()
+    with pytest.raises(UserError, match=r"begun with other settings \(step\)"):
+        prepare(replace(request, settings=replace(SOUND, step=0.01)))
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on(tmp_path, little_cremad):
+    words = [sys.executable, "-m", "fusemark.benchmark.cli", "data", "prepare", "cremad",
+             "--root", str(little_cremad), "--visual", "crops", "--workers", "1",
+             "--crop-size", "32", "--out", str(tmp_path / "s")]  # fmt: skip
+    run = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    journal = tmp_path / "s" / "journal.jsonl"
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not (journal.exists() and journal.read_text().count("key")):
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    first = journal.read_text().rpartition("\n")[0]
+    assert 0 < first.count('"key"') < 8
+    subprocess.run(words, check=True, capture_output=True)
+    assert journal.read_text().startswith(first)
+    assert journal.read_text().count('"key"') == 8
+    assert (tmp_path / "s" / "store.json").exists()
+
+
+def snapshot(folder):
+    return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in Path(folder).rglob("*")}
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    film(root / "a" / "s9" / ".." / ".." / "b" / "s9" / "x.wav", face=None, audio="pcm_s16le")
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = snapshot(tmp_path)
+    prepare(Request("media", root, tmp_path / "out" / "s", SOUND))
+    after = snapshot(tmp_path)
+    inside = [p for p in after if p.is_relative_to(tmp_path / "out")]
+    assert {p: v for p, v in after.items() if p not in inside} == before
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_a_journal_that_leads_elsewhere_is_refused(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    (tmp_path / "victim.values").write_bytes(b"x" * 100)
+    request = Request("media", root, tmp_path / "s", SOUND)
+    prepare(request)
+    journal = tmp_path / "s" / "journal.jsonl"
+    text = journal.read_text()
+    for spoilt, said in (
+        (text.replace('"name": "audio"', '"name": "../victim"'), "is no modality"),
+        (text.replace('"float32", "shape"', '"object", "shape"'), "journal.jsonl is damaged"),
+        ("[]\n" + text, "journal.jsonl is damaged"),
+        (text.replace("{", "", 3), "journal.jsonl is damaged"),
+    ):
+        journal.write_text(spoilt)
+        with pytest.raises(UserError, match=said):
+            prepare(request)
+    journal.write_text(text)
+    (tmp_path / "s" / "audio.values").unlink()
+    (tmp_path / "s" / "audio.values").symlink_to(tmp_path / "victim.values")
+    with pytest.raises(UserError, match=r"holds other things \(audio.values\)"):
+        prepare(request)
+    assert (tmp_path / "victim.values").read_bytes() == b"x" * 100
+
+
+def test_a_full_disk_is_one_line_and_the_command_goes_on(tmp_path, film, monkeypatch):
+    from fusemark.datasets.media.journal import Journal
+
+    root = corpus_with(tmp_path / "c", film)
+    request = Request("media", root, tmp_path / "s", SOUND)
+    put = Journal.put
+
+    def full(self, entry, values):
+        if entry["id"] == "b/s1/clip":
+            self.streams["audio"].write(b"half")
+            raise OSError(28, "No space left on device")
+        put(self, entry, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "put", full)
+        with pytest.raises(UserError, match=r"No space left on device\); make room"):
+            prepare(request)
+    store, _ = prepare(request)
+    whole, _ = prepare(Request("media", root, tmp_path / "t", SOUND))
+    assert store.fingerprint() == whole.fingerprint()
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    (tmp_path / "file").write_text("x")
+    for out, said in (
+        ("mine", r"holds other things \(thesis.tex\)"),
+        ("file", "cannot be made"),
+        ("c", "holds other things"),
+    ):
+        with pytest.raises(UserError, match=said):
+            prepare(Request("media", root, tmp_path / out, SOUND))
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--audio", "mfcc"], "--audio 'mfcc' is unknown; expected compare or none"),
+        (["--visual", "none", "--audio", "none"], "leave nothing to prepare"),
+        (["--crop-size", "5"], "--crop-size 5 is out of range"),
+        (["--step", "0"], "step=0; expected seconds"),
+        (["--max-bad", "3"], "--max-bad 3 is no share"),
+        (["--time-limit", "soon"], "duration 'soon'"),
+        (["--weights", "w.pt", "--visual", "crops"], "--weights and --module embed faces"),
+        (["--weights", "gone.pt"], "--weights 'gone.pt' is not a file"),
+        (["--fps", "x"], "--fps"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(little_cremad, tmp_path, capsys, words, said):
+    bench("data", "prepare", "cremad", "--root", little_cremad, "--out", tmp_path / "s", *words,
+          code=2)  # fmt: skip
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+    assert not (tmp_path / "s").exists()
+
+
+ODD_NAMES = ("%03d", "a:b", "pipe:0", "a?b#c", "-i", "zeile\n2", " ", "名前", "x" * 200, "concat|a")
+
+
+def test_odd_names(tmp_path, film):
+    whole = film(tmp_path / "whole.wav", seconds=0.3, face=None, audio="pcm_s16le").read_bytes()
+    folder = tmp_path / "c" / "x" / "p"
+    folder.mkdir(parents=True)
+    for name in ODD_NAMES:
+        (folder / f"{name}.wav").write_bytes(whole)
+    Path(os.fsdecode(os.fsencode(folder) + b"/latin-\xe9.wav")).write_bytes(whole)
+    store, quality = prepare(Request("media", tmp_path / "c", tmp_path / "s", SOUND, max_bad=0.5))
+    assert set(store.columns["id"]) == {f"x/p/{name}" for name in ODD_NAMES}
+    assert list(quality.bad) == [r"x/p/latin-\udce9"]
+    assert "not in UTF-8" in quality.bad[r"x/p/latin-\udce9"]
+    report = (tmp_path / "s" / "report.md").read_text(encoding="utf-8")
+    assert "10 of 11 clips are in the store" in report
+
+
+def test_unknown_corpus(tmp_path, capsys):
+    bench("data", "prepare", "cremaid", "--root", tmp_path, "--out", tmp_path / "s", code=2)
+    assert "unknown corpus 'cremaid'; expected media, cremad" in capsys.readouterr().err
+
+
+def test_files_spoilt_at_random_never_stop_a_preparation(tmp_path, film):
+    """Bytes flipped, cut, doubled: each clip is prepared or listed, and the rest goes on."""
+    rng = np.random.default_rng(3)
+    whole = film(tmp_path / "whole.flv", seconds=0.4).read_bytes()
+    for i in range(40):
+        content = bytearray(whole)
+        for _ in range(rng.integers(1, 60)):
+            content[rng.integers(len(content))] = rng.integers(256)
+        if i % 3 == 0:
+            content = content[: rng.integers(len(content))]
+        if i % 5 == 0:
+            content = content + content
+        path = tmp_path / "c" / f"{i:02d}{('.flv', '.mp4', '.wav', '.mpg')[i % 4]}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    shutil.copy(tmp_path / "whole.flv", tmp_path / "c" / "good.flv")
+    store, quality = prepare(Request("media", tmp_path / "c", tmp_path / "s", SOUND, max_bad=1))
+    assert "good" in store.columns["id"]
+    left_out = [name for name in quality.bad if name not in store.columns["id"]]
+    assert len(store) + len(left_out) == 41
+    for i in range(len(store)):
+        assert np.isfinite(store.read("audio", i)).all()
