@@ -15,7 +15,8 @@ from ..loading import Part
 from ..seeds import stream
 from ..settings import TrainingSettings
 from ..training import History
-from .lockstep import Seed, fit, precision_of, refit
+from .fitting import fit, refit
+from .lockstep import Seed, precision_of
 from .parts import Parts
 from .probe import unsuited
 from .stacked import Precision, cast_to

@@ -7,7 +7,8 @@ import pytest
 import torch
 from fusemark.benchmark import training
 from fusemark.benchmark.cell import open_dataset
-from fusemark.benchmark.ensemble.lockstep import Seed, fit, refit
+from fusemark.benchmark.ensemble.fitting import fit, refit
+from fusemark.benchmark.ensemble.lockstep import Seed
 from fusemark.benchmark.ensemble.parts import Parts
 from fusemark.benchmark.loading import Scaler, joined, load, reduced
 from fusemark.benchmark.recipes import parse

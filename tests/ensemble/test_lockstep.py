@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from fusemark.benchmark import training
-from fusemark.benchmark.ensemble.lockstep import fit
+from fusemark.benchmark.ensemble.fitting import fit
 from fusemark.benchmark.ensemble.parts import Parts
 from fusemark.benchmark.ensemble.probe import unsuited
 from fusemark.benchmark.ensemble.stacked import Stacked, shell
