@@ -16,6 +16,7 @@ from .standings import Estimate
 from .wording import Name, Sentence, sentence
 
 WORK = "inference"
+UNKNOWN = "what it costs is not known here, so the claim is not tested"
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,15 @@ class Series:
     ----------
     tables
         By length, ascending, the whole table.
+    unit
+        Of lengths: the steps of which modality.
     contrasts
         By method, at each length where it could be compared with the baseline.
     """
 
     anchor: str
     title: str
-    lead: str
+    unit: str
     metric: Metric
     baseline: str | None
     methods: tuple[str, ...]
@@ -119,10 +122,15 @@ def series(
 def gathered(anchor: str, title: str, tables: Mapping[int, Table], costs: Costs | None) -> Series:
     """Put one dataset's tables together and correct its comparisons over methods and lengths."""
     last = tables[max(tables)]
-    methods = [row.label for row in last.standings]
+    # In the order of the longest; a length that is not done yet lacks some.
+    found = (
+        row.label for length in sorted(tables, reverse=True) for row in tables[length].standings
+    )
+    methods = tuple(dict.fromkeys(found))
+    baseline = next((t.baseline for t in tables.values() if t.baseline is not None), None)
     bare = Series(
-        anchor, title, costs.lead if costs else "frames", last.primary, last.baseline,
-        tuple(methods), tables, {}, costs,
+        anchor, title, f"{costs.lead} steps" if costs else "steps", last.primary, baseline,
+        methods, tables, {}, costs,
     )  # fmt: skip
     compared = [
         (length, each)
@@ -137,7 +145,7 @@ def gathered(anchor: str, title: str, tables: Mapping[int, Table], costs: Costs 
         ratio = bare.flops(each.method, length) / bare.flops(each.other, length)
         contrasts.setdefault(each.method, []).append(Contrast(length, each, float(p), ratio))
     return Series(
-        anchor, title, bare.lead, bare.metric, bare.baseline, bare.methods, tables,
+        anchor, title, bare.unit, bare.metric, bare.baseline, bare.methods, tables,
         {name: tuple(several) for name, several in contrasts.items()}, costs,
     )  # fmt: skip
 
@@ -165,12 +173,14 @@ def conclusion(shown: Series, method: str) -> Sentence:
     change = difference(shown.metric, last.evidence.test.difference)
     cost = f", with {number(last.ratio, 2)} times its FLOPs" if math.isfinite(last.ratio) else ""
     cheaper = [c for c in several if c.ratio < 1]
+    known = any(math.isfinite(c.ratio) for c in several)
+    held = claim(cheaper, bool(cheaper) and cheaper[-1] is last) if known else UNKNOWN
     return sentence(
         *names,
-        f", {integer(several[0].length)} to {integer(last.length)} {shown.lead} steps: "
+        f", {integer(several[0].length)} to {integer(last.length)} {shown.unit}: "
         f"{', '.join(verdicts) or nothing} (Holm over {tests} comparisons); "
         f"{change} {shown.metric.unit} at {integer(last.length)}{cost}. Better at less compute: "
-        f"{claim(cheaper, bool(cheaper) and cheaper[-1] is last)}.",
+        f"{held}.",
         anchor=anchor,
     )
 

@@ -63,7 +63,7 @@ def against_length(axes: Axes, shown: Series, styles: Mapping[str, Mapping[str, 
     axes.set_xlim(shown.lengths[0] / 1.25, shown.lengths[-1] * 1.25)
     axes.set_xticks(shown.lengths, [integer(length) for length in shown.lengths])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel(f"steps of {shown.lead}, longest example")
+    axes.set_xlabel(f"{shown.unit}, longest example")
     finish(axes, shown, ends, styles)
 
 

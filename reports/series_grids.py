@@ -13,7 +13,7 @@ def scores(shown: Series) -> Grid:
     """Each method's score at each length."""
     metric = shown.metric
     head = [Column("method", numeric=False)]
-    head += [Column(f"{integer(length)} {shown.lead} steps") for length in shown.lengths]
+    head += [Column(f"{integer(length)} {shown.unit}") for length in shown.lengths]
     rows = []
     for method in shown.methods:
         remark = "baseline" if method == shown.baseline else ""
@@ -45,7 +45,7 @@ def contrasts(shown: Series) -> Grid | None:
     if not shown.contrasts:
         return None
     head = [Column("method", numeric=False)]
-    head += [Column(f"{integer(length)} {shown.lead} steps") for length in shown.lengths]
+    head += [Column(f"{integer(length)} {shown.unit}") for length in shown.lengths]
     rows = []
     for method, several in shown.contrasts.items():
         at = {each.length: each for each in several}

@@ -206,7 +206,27 @@ def test_of_a_method_without_a_count_nothing_is_ranked(tmp_path):
     report = collect(store)
     (shown,) = series(report.tables, report.costs, report.lengths)
     assert all(np.isnan(c.ratio) for c in shown.contrasts["mult"])
-    assert "times its FLOPs" not in str(conclusion(shown, "mult"))
+    text = str(conclusion(shown, "mult"))
+    assert "times its FLOPs" not in text
+    assert text.endswith("Better at less compute: what it costs is not known here, so the claim is "
+                         "not tested.")  # fmt: skip
+
+
+def test_a_series_that_is_not_done_names_its_baseline_and_every_method(tmp_path):
+    """Where the longest has neither the baseline nor a cost yet, as a run goes on."""
+    store = sweep(tmp_path, (("late-concat", 1.0), ("mult", 1.1), ("ladder", 0.2)))
+    for path in (store / "cells").glob("*.json"):
+        cell = json.loads(path.read_text())["cell"]
+        late = cell.get("method") == "late-concat" and cell["dataset"].endswith("@256")
+        if late or cell.get("kind") == "cost":
+            path.unlink()
+    report = collect(store)
+    (shown,) = series(report.tables, report.costs, report.lengths)
+    assert (shown.baseline, set(shown.methods)) == (
+        "late-concat",
+        {"late-concat", "mult", "ladder"},
+    )
+    assert "`mult` against `late-concat`, 64 to 128 steps: " in block(store)
 
 
 def test_costs_without_a_plan_are_grouped_by_sweep(tmp_path):
