@@ -168,7 +168,7 @@ def run(
         planned = Planned(plan, planned.root)
     found = survey(planned, Store(out), options)
     if dry_run:
-        show_estimate(planned, to_do(found, options), workers)
+        show_estimate(planned, to_do(found, options), workers, device)
         return
     if found.stale:
         kept = "kept (--keep-stale)" if keep_stale else "run again"

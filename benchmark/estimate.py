@@ -73,8 +73,10 @@ def replace_batch(settings: TrainingSettings, batch: int) -> TrainingSettings:
     return settings.model_copy(update={"batch": batch})
 
 
-def show_estimate(planned: Planned, cells: list[Cell], workers: int | None) -> None:
-    """Print the cells to run and the time they will take at most."""
+def show_estimate(
+    planned: Planned, cells: list[Cell], workers: int | None, device: str = "cpu"
+) -> None:
+    """Print the cells to run and the time they will take at most, on the CPU's cores."""
     with Console(stderr=True).status("timing a step of each method"):
         rows = estimate(planned, cells)
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -87,6 +89,11 @@ def show_estimate(planned: Planned, cells: list[Cell], workers: int | None) -> N
     for cell in cells:
         console.print(f"{cell.id}  {cell.label}", highlight=False, markup=False)
     console.print(table)
+    if device != "cpu":
+        console.print(
+            f"{len(cells)} cells; steps are timed on one core of the CPU, not on {device}"
+        )
+        return
     workers = min(workers or os.cpu_count() or 1, max(len(cells), 1))
     total = sum(row.cell * row.cells for row in rows) / workers
     console.print(f"{len(cells)} cells, at most about {duration(total)} with {workers} workers")

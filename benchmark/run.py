@@ -157,11 +157,17 @@ def memory_limit(options: Options) -> int:
 
 def measure(planned: Planned, store: Store, options: Options, progress: Progress) -> None:
     """Measure the cost of the plan's methods, where it asks for any and the store lacks it."""
-    beside, how = Beside.of(planned), running(options)
-    missing = beside.missing(store, how)
+    found, how = beside(planned, options), running(options)
+    missing = found.missing(store, how)
     with progress.counting("cost cells", missing) as advance:
         if missing:
-            beside.run(store, how, lambda _: advance())
+            found.run(store, how, lambda _: advance())
+
+
+def beside(planned: Planned, options: Options) -> Beside:
+    """Return what is measured beside, on the kind of device that cells are trained on."""
+    asked = options.ensemble.device if options.ensemble else "cpu"
+    return Beside.of(planned, "cpu" if asked == "cpu" else "cuda")
 
 
 def running(options: Options) -> Running:
@@ -174,7 +180,7 @@ def running(options: Options) -> Running:
 
 def unmeasured(planned: Planned, store: Store, options: Options) -> int:
     """Cost cells that the store lacks."""
-    return Beside.of(planned).missing(store, running(options))
+    return beside(planned, options).missing(store, running(options))
 
 
 def data_root(given: Path | str | None) -> Path | None:
@@ -318,7 +324,7 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
         "cells": planned.names,
-        "costs": Beside.of(planned).ids(),
+        "costs": beside(planned, options).ids(),
         "series": series(planned),
         "comparisons": [asdict(pair) for pair in planned.comparisons],
         "python": sys.version.split()[0],

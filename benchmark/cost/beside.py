@@ -9,6 +9,7 @@ from typing import Any
 from ..loading import reduced
 from ..plan import Planned
 from ..store import Store
+from .steps import Device
 from .study import Running, Study, cells, run_study, wanted
 from .sweep import EVERY, Shape
 
@@ -23,11 +24,10 @@ class Beside:
     studies: dict[str, Study]
 
     @classmethod
-    def of(cls, planned: Planned) -> Beside:
+    def of(cls, planned: Planned, device: Device = "cpu") -> Beside:
         """Return one study a dataset; none where the plan asks for no cost."""
-        return cls(
-            {name: study(planned, name) for name in planned.datasets} if planned.plan.cost else {}
-        )
+        named = planned.datasets if planned.plan.cost else ()
+        return cls({name: study(planned, name, device) for name in named})
 
     def ids(self) -> dict[str, list[str]]:
         """By dataset, the ids of its cells."""
@@ -53,7 +53,7 @@ class Beside:
                 advance(record)
 
 
-def study(planned: Planned, name: str) -> Study:
+def study(planned: Planned, name: str, device: Device) -> Study:
     """Return the study of one dataset: every method of the plan, as it is trained there."""
     own = [cell for cell in planned.cells if cell.dataset == name]
     data, batch = planned.data[name], max(int(cell.training["batch"]) for cell in own)
@@ -69,7 +69,7 @@ def study(planned: Planned, name: str) -> Study:
         vary=EVERY,
         shapes=(shape,),
         batches=tuple(dict.fromkeys((TIMED_BATCH, batch))),
-        devices=("cpu",),
+        devices=(device,),
         dtypes=("float32",),
         quantities=planned.plan.cost,
         baseline=baseline if baseline in methods else methods[0],

@@ -6,9 +6,13 @@ import sys
 
 import pytest
 from fusemark.benchmark import Store, UserError, load_results
+from fusemark.benchmark.cli import EVERY_COST
+from fusemark.benchmark.cost.study import cells
+from fusemark.benchmark.ensemble.asked import Ensemble
 from fusemark.benchmark.lengths import parse_lengths
 from fusemark.benchmark.plan import Planned, make_plan
 from fusemark.benchmark.registry import methods
+from fusemark.benchmark.run import Options, beside
 
 LONG = {"simulated:long.event": 2, "simulated:long.clips": 120}
 
@@ -119,3 +123,20 @@ def test_a_run_at_two_lengths_counts_flops_beside(tmp_path):
     page = (out / "report.md").read_text()
     assert "simulated:long against length" in page
     assert json.loads((out / "plan.json").read_text())["cost"] == ["flops"]
+
+
+def test_costs_beside_are_measured_where_cells_are_trained():
+    """What is measured is so on the device; what is counted or predicted has none."""
+    settings = {"simulated:long.event": 1, "simulated:long.clips": 60}
+    planned = plan("16,32", settings=settings, cost=EVERY_COST)
+    on = {
+        device: beside(planned, Options(ensemble=device and Ensemble(device, True)))
+        for device in (None, "cpu", "cuda:1")
+    }
+    found = {
+        device: {(c.quantity, c.device) for each in b.studies.values() for c in cells(each)}
+        for device, b in on.items()
+    }
+    everywhere = {("flops", "cpu"), ("predicted", "cpu")}
+    assert found[None] == found["cpu"] == everywhere | {("memory", "cpu"), ("latency", "cpu")}
+    assert found["cuda:1"] == everywhere | {("memory", "cuda"), ("latency", "cuda")}
