@@ -3,8 +3,8 @@
     python tests/speed/cost_sweep.py [METHODS] [--measured]
 
 FLOPs and predicted memory, 64 to 4,096, should take under three minutes on two cores, methods of
-attention alone under one. ``--measured`` runs the command's own default, memory and latency measured
-at both batches: under 25 minutes.
+attention alone under one. ``--measured`` runs the command's own default, memory and latency
+measured at both batches: under 25 minutes.
 """
 
 from __future__ import annotations
