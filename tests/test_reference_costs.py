@@ -1,4 +1,4 @@
-"""The committed costs: counted by a clean commit of this code, and equal to the formulas."""
+"""The committed costs, swept or beside a run: of a clean commit of this code, and the formulas'."""
 
 import subprocess
 from pathlib import Path
@@ -12,12 +12,23 @@ from fusemark.benchmark.cost.sweep import shapes
 from fusemark.benchmark.store import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCES = sorted(p.parent for p in (ROOT / "results" / "reference").glob("*/cost.json"))
+COMMITTED = ROOT / "results" / "reference"
+REFERENCES = sorted(p.parent for p in COMMITTED.rglob("cost.json"))
+BESIDE = [p.parent for p in sorted(COMMITTED.rglob("plan.json")) if read_json(p).get("costs")]
 
 
-@pytest.fixture(params=REFERENCES, ids=lambda path: path.name)
+def ids(path: Path) -> str:
+    return path.relative_to(COMMITTED).as_posix()
+
+
+@pytest.fixture(params=REFERENCES, ids=ids)
 def reference(request) -> Store:
     return Store(request.param)
+
+
+@pytest.fixture(params=[*REFERENCES, *BESIDE], ids=ids)
+def records(request) -> list[dict]:
+    return [r for r in Store(request.param).records() if r["cell"].get("kind") == "cost"]
 
 
 def asked(record) -> CostCell:
@@ -39,8 +50,9 @@ def test_every_cell_is_there_and_ok(reference):
         assert asked(record).id == name
 
 
-def test_counts_are_the_formulas_of_this_code(reference):
-    for record in reference.records():
+def test_counts_are_the_formulas_of_this_code(records):
+    assert records
+    for record in records:
         cell = asked(record)
         model = cell.builder(cell.method, "meta")(cell.lengths)
         for work in ("inference", "training"):
@@ -50,8 +62,8 @@ def test_counts_are_the_formulas_of_this_code(reference):
             assert counted["total"] == formula
 
 
-def test_they_were_made_by_this_code_at_a_clean_ancestor(reference):
-    for record in reference.records():
+def test_they_were_made_by_this_code_at_a_clean_ancestor(records):
+    for record in records:
         assert record["git"]["dirty"] is False
         words = ["merge-base", "--is-ancestor", record["git"]["commit"], "HEAD"]
         assert subprocess.run(["git", "-C", str(ROOT), *words], check=False).returncode == 0
