@@ -168,7 +168,11 @@ def conclusion(shown: Series, method: str) -> Sentence:
     }
     untested = all(math.isnan(c.adjusted) for c in several)
     nothing = "no length could be tested" if untested else "not separated at any length"
-    verdicts = [f"{word} at {' and '.join(found)}" for word, found in where.items() if found]
+    verdicts = [
+        f"{word} at {' and '.join(filter(None, (', '.join(found[:-1]), found[-1])))}"
+        for word, found in where.items()
+        if found
+    ]
     last = several[-1]
     change = difference(shown.metric, last.evidence.test.difference)
     cost = f", with {number(last.ratio, 2)} times its FLOPs" if math.isfinite(last.ratio) else ""
