@@ -13,7 +13,7 @@ from .evidence import Evidence
 from .formatting import clean, difference, integer, number
 from .metrics import Metric
 from .standings import Estimate
-from .wording import Name, Sentence, sentence
+from .wording import Name, Sentence, in_a_row, sentence
 
 WORK = "inference"
 UNKNOWN = "what it costs is not known here, so the claim is not tested"
@@ -168,11 +168,7 @@ def conclusion(shown: Series, method: str) -> Sentence:
     }
     untested = all(math.isnan(c.adjusted) for c in several)
     nothing = "no length could be tested" if untested else "not separated at any length"
-    verdicts = [
-        f"{word} at {' and '.join(filter(None, (', '.join(found[:-1]), found[-1])))}"
-        for word, found in where.items()
-        if found
-    ]
+    verdicts = [f"{word} at {''.join(in_a_row(found))}" for word, found in where.items() if found]
     last = several[-1]
     change = difference(shown.metric, last.evidence.test.difference)
     cost = f", with {number(last.ratio, 2)} times its FLOPs" if math.isfinite(last.ratio) else ""

@@ -31,9 +31,14 @@ def sentence(*parts: str | Sequence[str], anchor: str = "") -> Sentence:
 
 def listed(names: Sequence[str]) -> list[str]:
     """Set names in a row: a, b and c."""
+    return in_a_row([Name(name) for name in names])
+
+
+def in_a_row(texts: Sequence[str]) -> list[str]:
+    """Put what stands between them: a, b and c."""
     parts: list[str] = []
-    for i, name in enumerate(names):
+    for i, text in enumerate(texts):
         if i:
-            parts.append(" and " if i == len(names) - 1 else ", ")
-        parts.append(Name(name))
+            parts.append(" and " if i == len(texts) - 1 else ", ")
+        parts.append(text)
     return parts

@@ -14,6 +14,8 @@ from fusemark.benchmark import Store
 from fusemark.benchmark.plan import Planned, make_plan
 from fusemark.benchmark.run import Options, run, survey
 
+from ..processes import heeding_interrupts
+
 BENCH = [sys.executable, "-m", "fusemark.benchmark.cli"]
 FAST = {"training.epochs": 3}
 
@@ -132,7 +134,9 @@ def wait_for(condition, seconds=60):
 def test_a_killed_run_loses_only_cells_in_flight_and_goes_on(toy, tmp_path, sign):
     words = command(toy, tmp_path, "--seeds", "30", "--set", "training.epochs=40",
                     "--set", "training.patience=none")  # fmt: skip
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        words, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=heeding_interrupts
+    )
     cells = tmp_path / "cells"
     wait_for(lambda: cells.is_dir() and len(list(cells.glob("*.json"))) >= 3)
     family = psutil.Process(process.pid).children(recursive=True)

@@ -93,4 +93,5 @@ def test_records_are_strict_json(tmp_path):
     def refuse(name):
         raise AssertionError(name)
 
-    json.loads((store.cells / "one.json").read_text(), parse_constant=refuse)
+    text = (store.cells / "one.json").read_text()
+    assert json.loads(text, parse_constant=refuse) == store.get("one")

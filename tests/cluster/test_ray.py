@@ -16,6 +16,7 @@ from fusemark.benchmark.cluster.asked import Cluster
 from fusemark.benchmark.cluster.driver import Crew
 from fusemark.benchmark.run import Options, run, survey
 
+from ..processes import heeding_interrupts
 from .conftest import NODE, PLUGINS, command, planned
 
 pytestmark = pytest.mark.cluster
@@ -144,7 +145,10 @@ def test_a_stopped_driver_goes_on_there_or_here_and_repeats_nothing(nodes, tmp_p
     ray = [*words, "--executor", "ray", "--address", nodes.address]
     kept = {}
     for sign, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
-        process = subprocess.Popen(ray, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            ray, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=heeding_interrupts,
+        )  # fmt: skip
         had = len(kept) // 2
         wait_for(lambda least=had: count(tmp_path) > least)
         os.kill(process.pid, sign)
