@@ -221,7 +221,7 @@ def cost(
     threads: Annotated[int, typer.Option(help="Of what is timed.", min=1)] = 1,
     memory_limit: Annotated[str | None, typer.Option(help="Of a worker: 8GiB.")] = None,
     time_limit: Annotated[str, typer.Option(help="Of one shape: 90s, 20m.")] = "20m",
-    call_limit: Annotated[str, typer.Option(help="Of one call that is measured.")] = "1s",
+    call_limit: Annotated[str, typer.Option(help="Of one call that is measured.")] = "0.5s",
     budget: Annotated[str, typer.Option(help="Of timing all methods at one shape.")] = "15s",
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep records of other code.")

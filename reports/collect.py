@@ -155,6 +155,8 @@ class Report:
     """Cost cells of the store."""
     crossings: Mapping[str, Any] | None
     """What ``bench cost`` found of break-even lengths, if it wrote into this store."""
+    tuning: Mapping[str, Any] | None
+    """What ``bench run --tuned`` found before it ran, of its own folder beside the cells."""
     lengths: Mapping[str, Mapping[str, int]]
     """By dataset that was run at several lengths, its name at each with the frames."""
 
@@ -196,6 +198,7 @@ def collect(store_path: Path) -> Report:
         costs=costs(records, plan),
         measured=len(others),
         crossings=read_json(store.path / "cost.json"),
+        tuning=read_json(store.path / "tuning" / "tune.json"),
         lengths=lengths,
     )
 

@@ -27,8 +27,13 @@ class Ready(str):
     """Markdown that is escaped already."""
 
 
-def markdown(content: Content) -> str:
-    """Return the report as Markdown; every text that is not :class:`Ready` is escaped."""
+def markdown(content: Content, folder: str) -> str:
+    """Return the report as Markdown, whose figures stand in a folder beside it."""
+    return rendered("report.md.j2", content=content, folder=folder)
+
+
+def rendered(template: str, **known: Any) -> str:
+    """Fill a template; every text that is not :class:`Ready` is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,
@@ -39,7 +44,7 @@ def markdown(content: Content) -> str:
     )
     environment.filters |= {"grid": grid, "matrix": matrix, "say": say, "name": name}
     environment.filters["escaped"] = escaped
-    text = environment.get_template("report.md.j2").render(content=content)
+    text = environment.get_template(template).render(**known)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -1,7 +1,8 @@
 """Tables in a Markdown file, read from the stores that the file names.
 
 ``python -m fusemark.reports.readme_table README.md`` rewrites every block between
-``<!-- table: results/reference/NAME -->`` and ``<!-- /table -->``; with ``--check`` nothing is
+``<!-- table: results/reference/NAME -->`` and ``<!-- /table -->``, or those of a tuned run beside
+an untuned one after ``<!-- table: TUNED against UNTUNED -->``; with ``--check`` nothing is
 written, and the exit code is 1 where the file differs from its stores.
 """
 
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..benchmark.contract.errors import UserError
+from .readme_against import against
 from .readme_blocks import block
 
-OPENING = re.compile(r"<!-- table: (?P<store>\S+) -->")
+OPENING = re.compile(r"<!-- table: (?P<store>\S+)(?: against (?P<other>\S+))? -->")
 CLOSING = "<!-- /table -->"
 
 
@@ -44,7 +46,9 @@ def updated(text: str, root: Path) -> str:
             raise UserError(
                 f"the block of table {store!r} is not closed; expected {CLOSING} after it"
             )
-        parts += [text[at : opening.end()], f"\n{block(root / store)}\n"]
+        other = opening["other"]
+        shown = against(root / store, root / other) if other else block(root / store)
+        parts += [text[at : opening.end()], f"\n{shown}\n"]
         at = end
     return "".join([*parts, text[at:]])
 

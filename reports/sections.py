@@ -13,6 +13,7 @@ from . import (
     pairwise_grid,
     published_grid,
     speakers_view,
+    tuning,
     variance_grid,
 )
 from .across_view import Together, together
@@ -81,6 +82,7 @@ class Content:
     together: tuple[Together, ...]
     series: tuple[SeriesPart, ...]
     costs: tuple[CostPart, ...]
+    tuning: tuple[tuning.TuningPart, ...]
     failures: Grid | None
     tracebacks: tuple[Failure, ...]
     missing: Grid | None
@@ -93,7 +95,7 @@ class Content:
 
     @property
     def drawings(self) -> tuple[Drawing, ...]:
-        parts = (*self.sections, *self.series, *self.costs, *self.together)
+        parts = (*self.sections, *self.series, *self.costs, *self.together, *self.tuning)
         return tuple(drawing for part in parts for drawing in part.drawings)
 
 
@@ -101,13 +103,18 @@ def content(report: Report) -> Content:
     """Set a report's tables, draw its figures and write its summary."""
     origin = report.provenance
     lengths = tuple(map(series_part, series(report.tables, report.costs, report.lengths)))
+    tuned = tuning.parts(report.tuning)
     datasets = list(dict.fromkeys(table.dataset for table in report.tables))
     return Content(
         title="Results: " + ", ".join(datasets) if datasets else "Results",
         cells=report.cells,
         done=report.done,
         measured=report.measured,
-        findings=(*map(length_findings, lengths), *summary(report)),
+        findings=(
+            *map(length_findings, lengths),
+            *summary(report),
+            *map(tuning.findings, tuned),
+        ),
         sections=tuple(section(table, report.costs) for table in report.tables),
         together=tuple(together(found) for found in report.together),
         series=lengths,
@@ -116,6 +123,7 @@ def content(report: Report) -> Content:
             for c in report.costs
             if len(c.lengths) > 1 or not c.dataset
         ),
+        tuning=tuned,
         failures=grids.failures(report.gaps),
         tracebacks=tuple(f for f in report.gaps.failures if f.traceback),
         missing=grids.missing(report.gaps),

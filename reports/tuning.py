@@ -1,151 +1,192 @@
-"""The page of a tuning: what each method could spend, what it found, and how its trials went."""
+"""What a tuning says: what each method could spend and did, what it found, how its trials went."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..benchmark.contract.errors import UserError
-from ..benchmark.store import read_json, replaced
-from .formatting import count, duration
-from .markdown import escaped
-from .tuning_figures import figures
+from . import tuning_figures
+from .figures import Drawing
+from .formatting import NOTHING, clean, count, duration, integer, number
+from .grids import Column, Entry, Grid
+from .summary import Findings
+from .wording import Name, Sentence, sentence
 
-FOLDER = "tune_files"
-SCORES = {"macro_f1": ("macro F1", 100.0), "-mae": ("minus the mean absolute error", 1.0)}
-
-
-def write(folder: Path) -> list[Path]:
-    """Write tune.md, its figures in tune_files/; equal results give equal bytes.
-
-    Raises
-    ------
-    UserError
-        The folder holds no tuning.
-    """
-    result = read_json(folder / "tune.json")
-    if result is None:
-        raise UserError(f"{str(folder)!r} holds no tuning; expected what `bench tune` made")
-    drawn = figures(result)
-    (folder / FOLDER).mkdir(exist_ok=True)
-    for name, svg in drawn.items():
-        put(folder / FOLDER / name, svg)
-    put(folder / "tune.md", page(result, tuple(drawn)))
-    return [folder / "tune.md"]
+Row = Mapping[str, Any]
+SCORES = {"macro_f1": ("macro F1", 100.0, 1), "-mae": ("minus the mean absolute error", 1.0, 3)}
+PRUNED = {
+    "median": "A trial is pruned where its best epoch so far lies below the median of earlier "
+    "trials at that epoch.",
+    "hyperband": "Trials are pruned by Hyperband.",
+    "none": "No trial is pruned.",
+}
 
 
-def put(path: Path, text: str) -> None:
-    with replaced(path) as file:
-        file.write(text.encode())
+@dataclass(frozen=True)
+class TuningPart:
+    """The tuning of methods on one dataset."""
+
+    anchor: str
+    title: str
+    size: str
+    sentences: tuple[Sentence, ...]
+    grids: tuple[Grid, ...]
+    drawings: tuple[Drawing, ...]
 
 
-def page(result: Mapping[str, Any], drawn: Sequence[str]) -> str:
-    """Return the page as Markdown."""
-    parts = ["# Tuning", said(result)]
-    for dataset in result["datasets"]:
+def parts(result: Mapping[str, Any] | None) -> tuple[TuningPart, ...]:
+    """Set what ``bench tune`` found, dataset by dataset; nothing where nothing was tuned."""
+    return () if result is None else tuple(each(result))
+
+
+def each(result: Mapping[str, Any]) -> Iterator[TuningPart]:
+    for index, dataset in enumerate(result["datasets"], start=1):
         rows = [row for row in result["studies"] if row["dataset"] == dataset]
-        parts += [f"## {escaped(dataset)}", table(rows)]
-        if rows[0]["reused"]:
-            parts.append(
-                "Each seed or fold of this dataset draws its own test part: examples that are "
-                "tested later may have trained or validated a trial. The scores above come from "
-                "validation parts alone."
-            )
-        parts += [f"![{name.removesuffix('.svg')}]({FOLDER}/{name})" for name in drawn
-                  if name.startswith(f"{slug(dataset)}-")]  # fmt: skip
-        parts += [text for row in rows for text in (chosen(row), front(row)) if text]
-        refused = [line for row in rows for line in reasons(row)]
-        if refused:
-            parts.append("Trials that failed, by reason:\n\n" + "\n".join(refused))
-    return "\n\n".join(parts) + "\n"
+        anchor = f"t{index}"
+        grids = (spent(rows, anchor), chosen(rows, anchor), fronts(rows, anchor),
+                 refused(rows, anchor))  # fmt: skip
+        yield TuningPart(
+            anchor,
+            f"Tuning: {clean(dataset)}",
+            result["size"],
+            tuple(said(result, rows, anchor)),
+            tuple(grid for grid in grids if grid is not None),
+            tuple(tuning_figures.drawings(rows, anchor)),
+        )
 
 
-def slug(name: str) -> str:
-    """Return a dataset's name as it begins a figure's file name."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+def findings(part: TuningPart) -> Findings:
+    """Return what the summary says of a tuning: what each method could spend."""
+    return Findings(part.title, part.size, part.anchor, part.sentences[:1])
 
 
-def said(result: Mapping[str, Any]) -> str:
-    """Say what every method could spend and what it was judged by."""
+def said(result: Mapping[str, Any], rows: Sequence[Row], anchor: str) -> Iterator[Sentence]:
+    """Say what every method could spend, what it did, and what its trials were judged by."""
     seeds = result["seeds"]
-    lines = [
-        f"Every method had the same budget on each dataset: **{result['budget']['text']}**.",
+    trials = sum(row["counts"]["trials"] for row in rows)
+    pruned = sum(row["counts"]["pruned"] for row in rows)
+    yield sentence(
+        f"Every method had the same budget: {result['budget']['text']}; {count(trials, 'trial')}, "
+        f"of which {pruned:,} were pruned, took {duration(sum(row['seconds'] for row in rows))} of "
+        f"computing.",
+        anchor=f"{anchor}-spent",
+    )
+    yield sentence(
         f"A trial trains with {count(len(seeds), 'seed')} (from {seeds[0]}; later runs use others) "
-        f"at size `{result['size']}` and is judged by its validation score; the test part is not "
-        f"read. The first trial is the default configuration.",
-        {
-            "median": "A trial is pruned where its best epoch so far lies below the median of "
-            "earlier trials at that epoch.",
-            "hyperband": "Trials are pruned by Hyperband.",
-            "none": "No trial is pruned.",
-        }[result["pruner"]],
+        f"and is judged by its validation score; the test part is not read. The first trial is the "
+        f"default configuration. {PRUNED[result['pruner']]}"
+    )
+    yield sentence(
         f"Sampler: TPE over settings jointly, seed {result['seed']}; trials kept in "
-        f"{result['storage']}.",
-    ]
+        f"{clean(result['storage'])}."
+    )
     if result["settings"]:
-        held = ", ".join(f"`{k}={v}`" for k, v in sorted(result["settings"].items()))
-        lines.append(f"Held fixed: {held}.")
-    return " ".join(lines)
+        held = ", ".join(f"{k}={v}" for k, v in sorted(result["settings"].items()))
+        yield sentence("Held fixed: ", Name(clean(held)), ".")
+    if rows[0]["reused"]:
+        yield sentence(
+            "Each seed or fold of this dataset draws its own test part: examples that are tested "
+            "later may have trained or validated a trial. The scores here come from validation "
+            "parts alone."
+        )
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the methods with what they spent and their best score beside the default's."""
-    name, scale = SCORES[rows[0]["score"]]
-    digits = 1 if scale == 100.0 else 3
-    lines = [
-        f"| method | settings | trials | complete | pruned | failed | given back | spent | "
-        f"default | best, validation {name} |",
-        "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+def spent(rows: Sequence[Row], anchor: str) -> Grid:
+    """The methods with what they spent, and their best score beside the default's."""
+    name, scale, digits = SCORES[rows[0]["score"]]
+    columns = (
+        Column("method", numeric=False),
+        *(Column(label) for label in ("settings", "trials", "complete", "pruned", "failed",
+                                      "given back", "computing", "default", "best")),
+    )  # fmt: skip
+
+    def level(found: Row | None) -> str:
+        return NOTHING if not found or not found["values"] else number(
+            scale * found["values"][0], digits
+        )  # fmt: skip
+
+    def row(one: Row) -> tuple[Entry, ...]:
+        counts = one["counts"]
+        kinds = ("trials", "complete", "pruned", "fail", "given_back")
+        return (
+            Entry(one["method"], name=True),
+            Entry(integer(len(one["space"]))),
+            *(Entry(integer(counts[kind])) for kind in kinds),
+            Entry(duration(one["seconds"]), sort=one["seconds"]),
+            Entry(level(one["default"])),
+            Entry(level(one["best"])),
+        )
+
+    caption = (
+        f"What tuning spent, and its best trial's validation {name} beside that of the default "
+        f"configuration: the greatest of noisy scores, so above what the same settings reach anew."
+    )
+    return Grid(f"{anchor}-spent", caption, columns, tuple(map(row, rows)))
+
+
+def chosen(rows: Sequence[Row], anchor: str) -> Grid | None:
+    """The best trial of each method: what it changed, and what it left at the default."""
+    found = [row for row in rows if row["best"]]
+    if not found:
+        return None
+    columns = (Column("method", numeric=False), Column("trial"),
+               Column("changed", numeric=False), Column("left at the default", numeric=False))  # fmt: skip
+
+    def row(one: Row) -> tuple[Entry, ...]:
+        defaults = {p["path"]: p["default"] for p in one["space"]}
+        values = one["best"]["chosen"]
+        kept = {path for path, value in values.items() if value == defaults[path]}
+        return (
+            Entry(one["method"], name=True),
+            Entry(integer(one["best"]["number"])),
+            Entry(settings({k: v for k, v in values.items() if k not in kept}) or "nothing"),
+            Entry(", ".join(sorted(kept)) or "nothing"),
+        )
+
+    caption = "Settings of each method's best trial."
+    return Grid(f"{anchor}-chosen", caption, columns, tuple(map(row, found)))
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} = {shown(value)}" for path, value in values.items())
+
+
+def fronts(rows: Sequence[Row], anchor: str) -> Grid | None:
+    """The trials that no other of their method beats in score and FLOPs at once."""
+    if not any(row["front"] for row in rows):
+        return None
+    name, scale, digits = SCORES[rows[0]["score"]]
+    columns = (Column("method", numeric=False), Column("trial"), Column("FLOPs of a prediction"),
+               Column(name), Column("settings", numeric=False))  # fmt: skip
+    lines = tuple(
+        (
+            Entry(row["method"], name=True),
+            Entry(integer(trial["number"])),
+            Entry(f"{trial['values'][1]:.4g}", sort=trial["values"][1]),
+            Entry(number(scale * trial["values"][0], digits)),
+            Entry(settings(trial["chosen"])),
+        )
+        for row in rows
+        for trial in row["front"]
+    )
+    caption = f"Pareto fronts of validation {name} and FLOPs, the cheapest trial first."
+    return Grid(f"{anchor}-fronts", caption, columns, lines)
+
+
+def refused(rows: Sequence[Row], anchor: str) -> Grid | None:
+    """Why trials failed, each reason once with how often."""
+    lines = []
     for row in rows:
-        counts = row["counts"]
-        first, best = (
-            "—"
-            if not row[k] or not row[k]["values"]
-            else f"{scale * row[k]['values'][0]:.{digits}f}"
-            for k in ("default", "best")
-        )
-        lines.append(
-            f"| {escaped(row['method'])} | {len(row['space'])} | {counts['trials']} | "
-            f"{counts['complete']} | {counts['pruned']} | {counts['fail']} | "
-            f"{counts['given_back']} | {duration(row['seconds'])} | {first} | {best} |"
-        )
-    return "\n".join(lines)
-
-
-def chosen(row: Mapping[str, Any]) -> str | None:
-    """Return the best trial's settings, those that it left at the default in brackets."""
-    if not row["best"]:
+        found = [t["reason"] for t in row["trials"] if t["state"] == "fail" and t["reason"]]
+        lines += [
+            (Entry(row["method"], name=True), Entry(integer(found.count(one))), Entry(one))
+            for one in dict.fromkeys(found)
+        ]
+    if not lines:
         return None
-    defaults = {p["path"]: p["default"] for p in row["space"]}
-    said = [
-        f"`{path}` = {shown(value)}" if value != defaults[path] else f"(`{path}` = {shown(value)})"
-        for path, value in row["best"]["chosen"].items()
-    ]
-    return f"**{escaped(row['method'])}**, trial {row['best']['number']}: " + ", ".join(said)
-
-
-def front(row: Mapping[str, Any]) -> str | None:
-    """Return the trials that no other beats in score and FLOPs at once."""
-    if not row["front"]:
-        return None
-    name, scale = SCORES[row["score"]]
-    lines = [f"| trial | FLOPs of a prediction | {name} | settings |", "|--:|--:|--:|:--|"]
-    for trial in row["front"]:
-        settings = ", ".join(f"`{k}` = {shown(v)}" for k, v in trial["chosen"].items())
-        score, flops = trial["values"]
-        lines.append(f"| {trial['number']} | {flops:.4g} | {scale * score:.1f} | {settings} |")
-    return f"Pareto front of {escaped(row['method'])}:\n\n" + "\n".join(lines)
-
-
-def reasons(row: Mapping[str, Any]) -> list[str]:
-    """Return the reasons of failed trials, each once with how often."""
-    found = [t["reason"] for t in row["trials"] if t["state"] == "fail" and t["reason"]]
-    return [
-        f"- {escaped(row['method'])}, {found.count(reason)} x: {escaped(reason)}"
-        for reason in dict.fromkeys(found)
-    ]
+    columns = (Column("method", numeric=False), Column("trials"), Column("reason", numeric=False))
+    return Grid(f"{anchor}-refused", "Trials that failed, by reason.", columns, tuple(lines))
 
 
 def shown(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,30 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .drawing import logarithmic, looks
-from .figures import WIDTH
+from .figures import WIDTH, Drawing
 from .formatting import shortened
 from .palette import BLUE, GREY, INK, LINE, MUTED, VERMILLION
 from .svg import rendered, style
 
 Row = Mapping[str, Any]
+Drawn = tuple[Figure, str]  # and its title, for screen readers
 COLUMNS = 3
 
 
-def figures(result: Mapping[str, Any]) -> dict[str, str]:
-    """Return the figures as SVG documents, by file name: ``DATASET-history.svg`` and so on."""
-    found = {}
-    for dataset in result["datasets"]:
-        rows = [row for row in result["studies"] if row["dataset"] == dataset]
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in dataset)
-        with style():
-            found[f"{name}-history.svg"] = history(rows)
-            if any(row["importance"] for row in rows):
-                found[f"{name}-importance.svg"] = importance(rows)
-            if any(complete(row) for row in rows):
-                found[f"{name}-parallel.svg"] = parallel(rows)
-            if any(row["front"] for row in rows):
-                found[f"{name}-pareto.svg"] = pareto(rows)
-    return found
+def drawings(rows: Sequence[Row], anchor: str) -> Iterator[Drawing]:
+    """Draw the tuning of methods on one dataset; figures without data are left out."""
+    for kind, (draw, needs, caption) in KINDS.items():
+        shown = [row for row in rows if needs(row)]
+        if shown:
+            with style():
+                figure, title = draw(shown)
+                yield Drawing(f"{anchor}-{kind}.svg", title, caption, rendered(figure, title))
 
 
 def complete(row: Row) -> list[Mapping[str, Any]]:
@@ -63,7 +57,7 @@ def panels(rows: Sequence[Row], height: float, columns: int = COLUMNS) -> tuple[
     return figure, axes[: len(rows)]
 
 
-def history(rows: Sequence[Row]) -> str:
+def history(rows: Sequence[Row]) -> Drawn:
     """Draw each trial's score and the best so far; pruned trials hollow, the default a line."""
     figure, axes = panels(rows, 1.7)
     for axis, row in zip(axes, rows, strict=True):
@@ -87,12 +81,11 @@ def history(rows: Sequence[Row]) -> str:
         for row in rows
         if row["best"]
     )
-    return rendered(figure, f"Score of each trial in order, a panel a method. Best: {best}")
+    return figure, f"Score of each trial in order, a panel a method. Best: {best}"
 
 
-def importance(rows: Sequence[Row]) -> str:
+def importance(rows: Sequence[Row]) -> Drawn:
     """Draw the share of the score's variation that each setting explains."""
-    rows = [row for row in rows if row["importance"]]
     longest = max(len(row["importance"]) for row in rows)
     figure, axes = panels(rows, 0.5 + 0.18 * longest, 2)
     for axis, row in zip(axes, rows, strict=True):
@@ -104,7 +97,7 @@ def importance(rows: Sequence[Row]) -> str:
         axis.tick_params(axis="y", length=0)
     figure.supxlabel("% of the score's variation over the space (fANOVA)", fontsize=8.5)
     tops = "; ".join(f"{row['method']}: {tail(row, next(iter(row['importance'])))}" for row in rows)
-    return rendered(figure, f"Importance of each setting. Most important: {tops}")
+    return figure, f"Importance of each setting. Most important: {tops}"
 
 
 def tail(row: Row, path: str) -> str:
@@ -112,9 +105,8 @@ def tail(row: Row, path: str) -> str:
     return path.removeprefix(f"{row['method']}.").removeprefix("training.")
 
 
-def parallel(rows: Sequence[Row]) -> str:
+def parallel(rows: Sequence[Row]) -> Drawn:
     """Draw each complete trial as a line over its settings, the better the darker."""
-    rows = [row for row in rows if complete(row)]
     figure, axes = panels(rows, 1.9, 1)
     for axis, row in zip(axes, rows, strict=True):
         done = sorted(complete(row), key=lambda t: t["values"][0])
@@ -136,7 +128,7 @@ def parallel(rows: Sequence[Row]) -> str:
             axis.text(x, 1.03, high, ha="center", va="bottom", fontsize=6.5, color=MUTED.light)
     figure.supxlabel("setting (the best trial in the other colour; darker is better)", fontsize=8.5)
     names = ", ".join(row["method"] for row in rows)
-    return rendered(figure, f"Settings of every complete trial as lines: {names}")
+    return figure, f"Settings of every complete trial as lines: {names}"
 
 
 def place(space: Mapping[str, Any], value: Any) -> float:
@@ -159,7 +151,7 @@ def ends(space: Mapping[str, Any]) -> tuple[str, str]:
     )  # pyright: ignore[reportReturnType]
 
 
-def pareto(rows: Sequence[Row]) -> str:
+def pareto(rows: Sequence[Row]) -> Drawn:
     """Draw score against FLOPs with each method's front."""
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
     axis = figure.subplots()
@@ -179,4 +171,32 @@ def pareto(rows: Sequence[Row]) -> str:
     axis.set_ylabel(label(rows[0]))
     axis.legend(frameon=False, fontsize=7.5)
     fronts = "; ".join(f"{row['method']} {len(row['front'])} trials" for row in rows)
-    return rendered(figure, f"Score against FLOPs, the fronts as lines: {fronts}")
+    return figure, f"Score against FLOPs, the fronts as lines: {fronts}"
+
+
+KINDS = {
+    "history": (
+        history,
+        lambda row: True,
+        "Each trial's validation score, in order: full dots ended, hollow ones were pruned; the "
+        "line is the best so far, the dashed line the default configuration.",
+    ),
+    "importance": (
+        importance,
+        lambda row: row["importance"],
+        "Share of the score's variation over the search space that each setting explains (fANOVA).",
+    ),
+    "parallel": (
+        parallel,
+        complete,
+        "Every complete trial as a line over the settings, the darker the better, the best in "
+        "another colour.",
+    ),
+    "pareto": (
+        pareto,
+        lambda row: row["front"],
+        "Validation score against the FLOPs of a prediction; lines join the trials that no other "
+        "of their method beats in both.",
+    ),
+}
+"""By kind of figure: what draws it, which methods have data for it, its caption."""

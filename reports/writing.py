@@ -60,9 +60,9 @@ def write(
         if "html" in formats:
             written.append(saved(folder / "report.html", html(whole)))
         if "md" in formats:
-            written.append(saved(folder / "report.md", markdown(whole)))
+            written.append(saved(folder / "report.md", markdown(whole, FIGURES)))
             figures = {drawing.name: drawing.svg for drawing in whole.drawings}
-            written.extend(save_parts(folder / FIGURES, figures, "[acds]*-*.svg"))
+            written.extend(save_parts(folder / FIGURES, figures, "[acdst]*-*.svg"))
     if "latex" in formats:
         found = latex(report, [(one.title, one.sentences) for one in summary(report)])
         written.append(saved(folder / "report.tex", found.text))

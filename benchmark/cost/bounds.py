@@ -15,7 +15,7 @@ TIMES = 10
 
 
 class TooSlowError(Exception):
-    """A call would break the time limit, however fast it ran."""
+    """A call would break the time limit, however fast it ran, or has broken it."""
 
 
 @functools.cache

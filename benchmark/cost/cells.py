@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -26,6 +26,8 @@ from .sweep import task_at
 
 Quantity = Literal["flops", "predicted", "memory", "latency"]
 PASSES = ("inference", "training")
+FASTER = 1.5
+"""How much more FLOP/s a method may reach at the next longer length."""
 Lengths = Mapping[str, int]
 Configs = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Result = dict[str, Any]
@@ -85,6 +87,14 @@ class CostCell:
 
 
 @dataclass(frozen=True)
+class Before:
+    """Seconds that calls took at a length: by pass and method."""
+
+    lengths: Lengths
+    seconds: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
 class Limits:
     """How long and how large things may be; none of it changes a result.
 
@@ -94,17 +104,21 @@ class Limits:
         Bytes that a worker may hold.
     call
         Seconds that one call may take where time or memory is measured. What would take longer even
-        at the speed of one large matrix product is not begun.
+        at the speed of one large matrix product, or at half as fast again as the method itself was
+        at a shorter length, is not begun.
     budget
         Seconds for each of a block's two passes.
     peaks
         Bytes that each method is predicted to need at the block's shape, where that is known.
+    before
+        What calls took at a shorter length, if that was timed just before.
     """
 
     memory: int
-    call: float = 1.0
+    call: float = 0.5
     budget: float = 15.0
     peaks: Mapping[str, int] = field(default_factory=dict)
+    before: Before | None = None
 
 
 def run_cells(cells: Iterable[CostCell], limits: Limits) -> Iterator[tuple[CostCell, Result]]:
@@ -186,10 +200,10 @@ def memory_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
     Raises
     ------
     TooSlowError
-        A training step takes longer than the limit of one call.
+        A training step takes longer than the limit of one call, or a prediction has.
     """
     for cell in cells:
-        least = bound(cell, cell.method, True)
+        least = bound(cell, cell.method, True, None)
         if least > limits.call:
             raise TooSlowError(
                 f"a training step takes {least:.3g} s at least, over the limit of a call, "
@@ -200,7 +214,7 @@ def memory_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
         lengths = cell.lengths
         found = measure_memory(
             lambda build=build, lengths=lengths: build(lengths),
-            cell.batch, lengths, cell.device, cell.dtype,
+            cell.batch, lengths, cell.device, cell.dtype, limits.call,
         )  # fmt: skip
         yield asdict(found)
 
@@ -218,11 +232,14 @@ def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
             model = cell.builder(name)(cell.lengths).to(cell.device)
             methods[name] = Measured(model, cell.device, cell.dtype)
         result: Result = {"threads": torch.get_num_threads()}
+        slow: dict[str, float] = {}
         for name in PASSES:
             work: dict[str, Callable[[], Any]] = {}
-            slow: dict[str, float] = {}
+            slow = dict(slow)  # training holds a prediction, and takes no less
             for method, measured in methods.items():
-                least = bound(cell, method, name == "training")
+                if method in slow:
+                    continue
+                least = bound(cell, method, name == "training", limits.before)
                 if least > limits.call:
                     slow[method] = least
                     continue
@@ -232,7 +249,12 @@ def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
             slow |= too_slow(work, limits.call, cell.device)
             fast = {method: call for method, call in work.items() if method not in slow}
             base = cell.baseline if cell.baseline in fast else next(iter(fast), "")
-            times = measure(fast, base, budget=limits.budget, device=cell.device) if fast else {}
+            # Each has just been called once, which is what warming up is.
+            times = (
+                measure(fast, base, budget=limits.budget, device=cell.device, warm_up=0)
+                if fast
+                else {}
+            )
             result[name] = {
                 "baseline": base,
                 "times": {method: asdict(latency) for method, latency in times.items()},
@@ -244,10 +266,32 @@ def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
         yield result
 
 
-def bound(cell: CostCell, method: str, training: bool) -> float:
+def bound(cell: CostCell, method: str, training: bool, before: Before | None) -> float:
     """Return the seconds that a call of a method takes at least, by its formula."""
-    built = cell.builder(method, "meta")(cell.lengths)
-    return least_seconds(built, cell.batch, dict(cell.lengths), training, cell.device, cell.dtype)
+
+    def least(lengths: Lengths) -> float:
+        built = cell.builder(method, "meta")(lengths)
+        return least_seconds(built, cell.batch, dict(lengths), training, cell.device, cell.dtype)
+
+    seconds = before.seconds[PASSES[training]].get(method) if before else None
+    here = least(cell.lengths)
+    if seconds is None or before is None or here == 0.0:
+        return here
+    return max(here, seconds * here / least(before.lengths) / FASTER)
+
+
+def told(limits: Limits, cell: CostCell, result: Result) -> Limits:
+    """Return the limits of the next longer block, which know what calls took in this one."""
+    if cell.quantity != "latency":
+        return limits
+    seconds = {
+        name: {
+            **{method: each["median"] for method, each in result[name]["times"].items()},
+            **result[name]["too_slow"],
+        }
+        for name in PASSES
+    }
+    return replace(limits, before=Before(cell.lengths, seconds))
 
 
 def too_slow(work: Mapping[str, Callable[[], Any]], limit: float, device: str) -> dict[str, float]:

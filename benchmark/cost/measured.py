@@ -6,6 +6,8 @@ GPU the caching allocator keeps its own peaks.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ..contract import Batch, FusionMethod
+from .bounds import TooSlowError
 from .steps import Device, Measured, full_batch
 
 SPAN = "fusemark: "
@@ -39,16 +42,22 @@ class Peak:
 
 def measure_memory(
     build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int],
-    device: Device = "cpu", dtype: str = "float32",
+    device: Device = "cpu", dtype: str = "float32", limit: float = math.inf,
 ) -> Peak:  # fmt: skip
     """Measure both peaks, each after a warm-up of its own.
 
     Call it in a fresh process: what was allocated before is not seen.
+
+    Raises
+    ------
+    TooSlowError
+        A prediction takes longer than the limit, in seconds; a training step takes about three
+        times as long.
     """
     if device == "cuda":
-        return on_gpu(build, batch, lengths, dtype)
+        return on_gpu(build, batch, lengths, dtype, limit)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        for _ in phases(build, batch, lengths, "cpu", dtype):
+        for _ in phases(build, batch, lengths, "cpu", dtype, limit):
             pass
     peaks = spans(profiled.profiler.kineto_results.events())  # pyright: ignore
     return Peak(peaks["inference"], peaks["training"])
@@ -56,7 +65,7 @@ def measure_memory(
 
 def phases(
     build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int], device: Device,
-    dtype: str,
+    dtype: str, limit: float,
 ) -> Iterable[str]:  # fmt: skip
     """Warm up, say so, then do what is measured; first a prediction, then a training step."""
     measured = Measured(build().to(device), device, dtype)
@@ -67,7 +76,15 @@ def phases(
     }
     for name, function in work.items():
         measured.model.train(name == "training")
+        start = time.perf_counter()
         function(data)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        took = time.perf_counter() - start
+        if name == "inference" and took > limit:
+            raise TooSlowError(
+                f"a prediction takes {took:.3g} s, over the limit of a call, {limit:g} s"
+            )
         yield f"before {name}"
         with record_function(SPAN + name):
             function(data)
@@ -99,11 +116,12 @@ def spans(events: Iterable[Any]) -> dict[str, int]:
 
 
 def on_gpu(
-    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int], dtype: str
-) -> Peak:
+    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int], dtype: str,
+    limit: float,
+) -> Peak:  # fmt: skip
     """Measure both peaks by the caching allocator of a GPU."""
     found = {}
-    for phase in phases(build, batch, lengths, "cuda", dtype):
+    for phase in phases(build, batch, lengths, "cuda", dtype, limit):
         torch.cuda.synchronize()
         if phase.startswith("before"):
             torch.cuda.reset_peak_memory_stats()

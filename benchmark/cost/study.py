@@ -64,7 +64,7 @@ class Running:
     workers: int | None = None
     memory_limit: int | None = None
     time_limit: float = 600.0
-    call_limit: float = 1.0
+    call_limit: float = 0.5
     budget: float = 15.0
     plugins: tuple[str, ...] = ()
     keep_stale: bool = False

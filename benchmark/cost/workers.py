@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -20,7 +20,7 @@ from ..executors import OUT_OF_MEMORY, PRELOADED, one_thread, plain_main, watch
 from ..provenance import describe_error
 from ..registry import load_plugin
 from .bounds import TooSlowError
-from .cells import CostCell, Limits, run_cells
+from .cells import CostCell, Limits, run_cells, told
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def run_jobs(series: Sequence[Sequence[CostJob]], workers: int) -> Iterator[Cost
                     yield from found
                     broken = next((done for done in found if done.status != "ok"), None)
                     if broken is None and rest:
-                        waiting.insert(0, rest)
+                        known = told(rest[0].limits, found[-1].cell, found[-1].result)
+                        waiting.insert(0, [replace(rest[0], limits=known), *rest[1:]])
                     elif broken is not None:
                         yield from passed_over(rest, broken)
     finally:

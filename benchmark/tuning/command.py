@@ -157,7 +157,7 @@ def tuned(
     search(specs, planned, machine, lambda line: console.print(line, highlight=False))
     command = shlex.join(["bench", *sys.argv[1:]])
     found = result.write(specs, planned, how, budget, out, command)
-    pages = importlib.import_module("fusemark.reports.tuning").write(out)
+    pages = importlib.import_module("fusemark.reports.tuning_page").write(out)
     for path in pages:
         print(f"report: {path}")
     empty = [row for row in found["studies"] if row["best"] is None]

@@ -1,11 +1,22 @@
 """What cannot end in time is not begun, and what can is never passed over."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from fusemark.benchmark.cost.bounds import TooSlowError, fastest, least_seconds
-from fusemark.benchmark.cost.cells import CostCell, Limits, latency_results, memory_results
+from fusemark.benchmark.cost.cells import (
+    FASTER,
+    Before,
+    CostCell,
+    Limits,
+    bound,
+    latency_results,
+    memory_results,
+    told,
+)
+from fusemark.benchmark.cost.measured import measure_memory
 from fusemark.benchmark.cost.steps import Measured, full_batch
 from fusemark.benchmark.cost.sweep import CREMAD
 from fusemark.benchmark.recipes import parse
@@ -56,3 +67,41 @@ def test_latency_of_what_is_too_slow_is_a_mark():
     for work in ("inference", "training"):
         assert found[work]["times"] == {}
         assert set(found[work]["too_slow"]) == {"late-concat", "mult"}
+
+
+def test_a_prediction_over_the_limit_ends_a_measurement_before_training():
+    asked = cell("memory", "late-concat")
+    build = asked.builder("late-concat")
+    with pytest.raises(TooSlowError, match="a prediction takes"):
+        measure_memory(lambda: build(LENGTHS), 8, LENGTHS, limit=1e-9)
+
+
+def test_what_a_shorter_length_took_bounds_the_next():
+    """Twice the FLOPs take no less than 2 / 1.5 of the time; what broke the limit is not begun."""
+    short, longer = LENGTHS, {name: 2 * steps for name, steps in LENGTHS.items()}
+    asked = cell("latency", "late-concat", "chunked")
+    result = {
+        work: {"times": {"late-concat": {"median": 0.3}}, "too_slow": {"chunked": 2.0}}
+        for work in ("inference", "training")
+    }
+    limits = told(Limits(2**40), asked, result)
+    assert limits.before == Before(short, dict.fromkeys(
+        ("inference", "training"), {"late-concat": 0.3, "chunked": 2.0}))  # fmt: skip
+    ahead = replace(asked, lengths=longer)
+    model = asked.builder("late-concat", "meta")
+    more = model(longer).flops(8, longer, True) / model(short).flops(8, short, True)
+    least = bound(ahead, "late-concat", True, limits.before)
+    assert least == pytest.approx(0.3 * more / FASTER)
+    assert least > bound(ahead, "late-concat", True, None)
+    (found,) = latency_results([ahead], replace(limits, call=0.35, budget=0.1))
+    for work in ("inference", "training"):
+        assert set(found[work]["too_slow"]) == {"late-concat", "chunked"}
+        assert found[work]["too_slow"]["chunked"] > 2.0
+
+
+def test_what_is_slow_in_prediction_is_not_trained():
+    asked = cell("latency", "late-concat", "chunked")
+    before = Before(LENGTHS, {"inference": {"chunked": 9.0}, "training": {}})
+    (found,) = latency_results([asked], Limits(2**40, call=5.0, budget=0.1, before=before))
+    assert set(found["training"]["times"]) == {"late-concat"}
+    assert set(found["training"]["too_slow"]) == {"chunked"}

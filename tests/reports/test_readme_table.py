@@ -1,5 +1,7 @@
 """The tables of a README agree with the records, or the check says so."""
 
+import json
+
 import pytest
 from fusemark.benchmark.contract.errors import UserError
 from fusemark.reports.readme_table import main, updated
@@ -37,6 +39,32 @@ def test_block_has_the_short_leaderboard_and_its_tests(readme):
     assert "`ladder` against the baseline `late-concat`: separated; better in the mean by" in first
     assert "`ladder` against the best single modality, `only:visual`" in first
     assert HOSTILE not in text
+
+
+def tuned(store, methods):
+    """Add what tuning says of it to a store: nothing here is read but counts and time."""
+    row = {"counts": {"trials": 15, "pruned": 4}, "seconds": 600.0}
+    (store / "tuning").mkdir()
+    studies = [{"method": method, **row} for method in methods]
+    (store / "tuning" / "tune.json").write_text(json.dumps({"studies": studies}))
+
+
+def test_a_tuned_run_against_the_default(tmp_path):
+    default, better = {"late-concat": 0.5, "mult": 0.5}, {"late-concat": 0.5, "mult": 1.5}
+    write_store(tmp_path / "default", Spec(methods=default))
+    write_store(tmp_path / "tuned", Spec(methods=better))
+    text = "<!-- table: tuned against default -->\n<!-- /table -->\n"
+    with pytest.raises(UserError, match="'tuned' was not tuned"):
+        updated(text, tmp_path)
+    tuned(tmp_path / "tuned", better)
+    shown = updated(text, tmp_path)
+    row = next(line for line in shown.splitlines() if line.startswith("| `mult`"))
+    name, before, after, change, p, verdict, *cost = (c.strip() for c in row.strip("|").split("|"))
+    assert float(after.strip("*")) - float(before) == pytest.approx(float(change), abs=0.11)
+    assert p == "&lt; .001" and verdict == "better" and cost == ["15", "4", "10 min"]
+    assert "Tuned against default, better: `mult`." in shown
+    assert "All 30 trials took 20 min" in shown
+    assert updated(shown, tmp_path) == shown
 
 
 def test_an_open_block_or_a_missing_store_is_one_line(readme, tmp_path, capsys):

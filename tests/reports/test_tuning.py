@@ -5,8 +5,11 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from fusemark.benchmark import UserError
-from fusemark.reports.tuning import write
 from fusemark.reports.tuning_figures import place
+from fusemark.reports.tuning_page import write
+from fusemark.reports.writing import write as write_report
+
+from .stores import write_store
 
 SPACE = [
     {"path": "a|b.lr", "low": 1e-4, "high": 1e-2, "log": True, "choices": [], "default": 1e-3},
@@ -52,27 +55,47 @@ def folder(tmp_path):
     return tmp_path
 
 
+def cells(page):
+    row = next(line for line in page.splitlines() if line.startswith("| <code>a&#124;b</code> | 2"))
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
 def test_page_states_the_budget_and_what_came_of_it(folder):
     write(folder)
     page = (folder / "tune.md").read_text()
-    assert "**4 trials and at most 60 s of computing**" in page
-    row = next(line for line in page.splitlines() if line.startswith("| a"))
-    cells = [cell.strip() for cell in row.replace("\\|", "¦").strip("|").split("|")]
-    assert cells[1:] == ["2", "4", "2", "1", "1", "0", "8 s", "50.0", "75.0"]
+    assert "same budget: 4 trials and at most 60 s of computing; 4 trials, of which 1" in page
+    assert cells(page)[1:] == ["2", "4", "2", "1", "1", "0", "8 s", "50.0", "75.0"]
+    assert "a&#124;b.lr = 0.01 |" in page  # changed; the taps stayed at the default
     assert "<script>" not in page
 
 
 def test_equal_results_give_equal_files_that_parse(folder):
     write(folder)
     files = sorted((folder / "tune_files").iterdir())
-    assert [f.name for f in files] == [
-        "d-1-history.svg", "d-1-importance.svg", "d-1-parallel.svg"
-    ]  # fmt: skip
+    assert [f.name for f in files] == ["t1-history.svg", "t1-importance.svg", "t1-parallel.svg"]
     first = [f.read_bytes() for f in files]
     write(folder)
     assert [f.read_bytes() for f in files] == first
+    page = (folder / "tune.md").read_text()
     for file in files:
         assert "aria-label" in ElementTree.parse(file).getroot().attrib
+        assert f"](tune_files/{file.name})" in page
+
+
+def test_tuning_before_a_run_joins_its_report(folder, tmp_path):
+    store = tmp_path / "run"
+    write_store(store)
+    (store / "tuning").mkdir()
+    (folder / "tune.json").rename(store / "tuning" / "tune.json")
+    write_report(store)
+    page, html = (store / "report.md").read_text(), (store / "report.html").read_text()
+    assert cells(page)[-2:] == ["50.0", "75.0"]
+    assert "](report_files/t1-history.svg)" in page
+    assert (store / "report_files" / "t1-history.svg").exists()
+    for known in ('href="#t1"', 'id="t1"', 'id="t1-spent"', "&lt;script&gt; | *x*"):
+        assert known in html, known
+    # The summary names the budget, with a link to the table.
+    assert "([table](#t1-spent))" in page[: page.index("## <a")]
 
 
 def test_place_of_a_value_in_its_space():

@@ -52,7 +52,7 @@ def test_tune_then_run_the_best_then_go_on(bench, tmp_path):
     found = result(tmp_path)
     assert [row["counts"]["trials"] for row in found["studies"]] == [4, 4]
     page = (tmp_path / "tuned" / "tune.md").read_text()
-    assert "same budget on each dataset: **4 trials**" in page
+    assert "same budget: 4 trials; 8 trials, of which" in page
     for figure in (tmp_path / "tuned" / "tune_files").iterdir():
         ElementTree.parse(figure)
         assert figure.name in page
