@@ -130,8 +130,12 @@ def chosen(rows: Sequence[Row], anchor: str) -> Grid | None:
     found = [row for row in rows if row["best"]]
     if not found:
         return None
-    columns = (Column("method", numeric=False), Column("trial"),
-               Column("changed", numeric=False), Column("left at the default", numeric=False))  # fmt: skip
+    columns = (
+        Column("method", numeric=False),
+        Column("trial"),
+        Column("changed", numeric=False),
+        Column("left at the default", numeric=False),
+    )
 
     def row(one: Row) -> tuple[Entry, ...]:
         defaults = {p["path"]: p["default"] for p in one["space"]}

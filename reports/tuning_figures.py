@@ -177,7 +177,7 @@ def pareto(rows: Sequence[Row]) -> Drawn:
 KINDS = {
     "history": (
         history,
-        lambda row: True,
+        bool,
         "Each trial's validation score, in order: full dots ended, hollow ones were pruned; the "
         "line is the best so far, the dashed line the default configuration.",
     ),

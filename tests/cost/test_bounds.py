@@ -85,8 +85,8 @@ def test_what_a_shorter_length_took_bounds_the_next():
         for work in ("inference", "training")
     }
     limits = told(Limits(2**40), asked, result)
-    assert limits.before == Before(short, dict.fromkeys(
-        ("inference", "training"), {"late-concat": 0.3, "chunked": 2.0}))  # fmt: skip
+    took = {"late-concat": 0.3, "chunked": 2.0}
+    assert limits.before == Before(short, {"inference": took, "training": took})
     ahead = replace(asked, lengths=longer)
     model = asked.builder("late-concat", "meta")
     more = model(longer).flops(8, longer, True) / model(short).flops(8, short, True)

@@ -59,9 +59,9 @@ def test_a_tuned_run_against_the_default(tmp_path):
     tuned(tmp_path / "tuned", better)
     shown = updated(text, tmp_path)
     row = next(line for line in shown.splitlines() if line.startswith("| `mult`"))
-    name, before, after, change, p, verdict, *cost = (c.strip() for c in row.strip("|").split("|"))
+    _, before, after, change, p, verdict, *cost = (c.strip() for c in row.strip("|").split("|"))
     assert float(after.strip("*")) - float(before) == pytest.approx(float(change), abs=0.11)
-    assert p == "&lt; .001" and verdict == "better" and cost == ["15", "4", "10 min"]
+    assert (p, verdict, cost) == ("&lt; .001", "better", ["15", "4", "10 min"])
     assert "Tuned against default, better: `mult`." in shown
     assert "All 30 trials took 20 min" in shown
     assert updated(shown, tmp_path) == shown
