@@ -162,7 +162,9 @@ def run(
         ensemble=side_by_side.ensemble_asked(device, ensemble, cluster),
     )  # fmt: skip
     out = out or Path("results") / f"{plan.preset or 'run'}-{plan.hash[:8]}"
-    if tuned:
+    if tuned and dry_run:
+        console.print(f"before it, and not counted: {tuned} trials of each method")
+    elif tuned:
         machine = Machine(workers, options.time_limit, limit, options.plugins, cluster)
         plan = tuned_plan(plan, tuned, out / "tuning", planned.root, machine, console)
         planned = Planned(plan, planned.root)

@@ -9,6 +9,7 @@ from fusemark.reports import write
 
 from ..reports.stores import write_store
 from ..reports.test_pages import NASTY
+from ..reports.tuned import write_tuning
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "utd-mhad"
 WIDTHS = {"desktop": 1400, "phone": 390}
@@ -30,10 +31,12 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory):
-    """The pages by name: of the committed reference run, and of hostile names."""
+    """The pages by name: of the committed reference run, and of a tuned one with hostile names."""
     folder = tmp_path_factory.mktemp("reports")
     write(REFERENCE, ("html", "csv"), folder / "reference")
-    write(write_store(folder / "hostile", NASTY), ("html",))
+    hostile = write_store(folder / "hostile", NASTY)
+    write_tuning(hostile / "tuning")
+    write(hostile, ("html",))
     return {name: folder / name / "report.html" for name in ("reference", "hostile")}
 
 

@@ -82,6 +82,10 @@ def test_run_tuned_tunes_then_trains_fresh_seeds_and_goes_on(bench, tmp_path):
         "--tuned", "2", "--set", "training.epochs=4", "--workers", "1", "--no-report",
         "--out", "run",
     ]  # fmt: skip
+    code, _, err = bench(*words, "--dry-run")
+    assert code == 0, err
+    assert "not counted: 2 trials of each method" in err
+    assert not (tmp_path / "run").exists()
     code, _, err = bench(*words)
     assert code == 0, err
     (row,) = json.loads((tmp_path / "run" / "tuning" / "tune.json").read_text())["studies"]
