@@ -55,6 +55,16 @@ def test_perfect_agreement_has_the_exact_p() -> None:
     assert result.p == pytest.approx(6.0**-6)
 
 
+def test_three_methods_over_three_datasets_attain_a_size_of_one_in_36() -> None:
+    """Of 216 tables only the 6 of full agreement reach .05: with the next 36 p is .194."""
+    orders = list(itertools.permutations([3.0, 2.0, 1.0]))
+    p = [
+        friedman(np.array(rows), rng(), draws=199).p for rows in itertools.product(orders, repeat=3)
+    ]
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(1 / 36)
+    assert sorted(p)[6] == pytest.approx(7 / 36, abs=0.1)
+
+
 def test_ranks_take_the_best_for_one_and_do_not_mind_the_scale() -> None:
     scores = np.random.default_rng(1).normal(size=(8, 4))
     one, other = friedman(scores, rng()), friedman(np.exp(3 * scores), rng())
