@@ -276,16 +276,19 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The one that may be worse.")],
     form: Annotated[str, typer.Option("--format", help="text, md or json.")] = "text",
     fail_if_worse: Annotated[
-        bool, typer.Option("--fail-if-worse", help="Exit code 1 where B is significantly worse.")
+        bool, typer.Option("--fail-if-worse", help="Exit code 1 if B is worse or not judged.")
     ] = False,
 ) -> None:
     """Say what changed from one run to another, significant changes first."""
     reports = importlib.import_module("fusemark.reports")
     compared = reports.compare(first, second)
     print(reports.view(compared, form))
-    if fail_if_worse and compared.worse:
-        names = ", ".join(f"{one.method} on {one.dataset}" for one in compared.worse)
-        print(f"worse: {names}", file=sys.stderr)
+    names = [f"{one.method} on {one.dataset}" for one in compared.worse]
+    found = {"worse": names, "cannot be judged": compared.unjudged}
+    if fail_if_worse and any(found.values()):
+        for what, which in found.items():
+            if which:
+                print(f"{what}: {'; '.join(which)}", file=sys.stderr)
         raise SystemExit(1)
 
 

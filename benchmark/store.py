@@ -122,9 +122,13 @@ class Store:
         ------
         FileNotFoundError
             The cell has none.
+        ValueError
+            The file is empty.
         """
         try:
             return arrays(self.cells / f"{name}.npz")
+        except EOFError as error:
+            raise ValueError(f"the predictions of cell {name} are empty") from error
         except FileNotFoundError:
             self.archive.refresh()
             packed = self.archive.predictions(name)
@@ -200,10 +204,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object; None where there is none, or none that can be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
         return None
+    return found if isinstance(found, dict) else None
 
 
 def finite(value: Any) -> Any:

@@ -58,11 +58,14 @@ class Stacked:
 
 
 def tested(store: Store, records: Sequence[Mapping[str, Any]]) -> Tested | None:
-    """Add up the predictions of one seed's folds; None where a file cannot be read."""
+    """Add up the predictions of one seed's folds; None where a file is not read or not finite."""
     try:
         parts = [store.predictions(record["id"]) for record in records]
         groups = np.concatenate([part["groups"] for part in parts])
         labels = np.concatenate([part["labels"] for part in parts])
+        given = [part.get("probabilities", part.get("values")) for part in parts]
+        if not all(np.isfinite(each).all() for each in given):
+            return None
         if "probabilities" in parts[0]:
             said = np.concatenate([part["probabilities"].argmax(1) for part in parts])
             classes = len(records[0]["outputs"])

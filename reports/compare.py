@@ -18,7 +18,7 @@ from ..benchmark.statistics.sign_flip import sign_flip
 from ..benchmark.statistics.two_way import FEWEST
 from ..benchmark.sums import SCORES, alike, stack, tested
 from .cells import Cell
-from .formatting import clean
+from .formatting import clean, ranges
 from .metrics import Metric, columns
 from .runs import Difference, Key, Lacking, Run, differences, lacking, parted
 
@@ -107,6 +107,21 @@ class Compared:
     @property
     def worse(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.worse)
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """What a gate cannot pass: cells that the second run lost, and changes without a test."""
+        lost = [
+            f"{one.method} on {one.dataset}, seeds {ranges(one.seeds)}: not in the second run"
+            for one in self.lacking
+            if one.which == "first"
+        ]
+        untested = [
+            f"{one.method} on {one.dataset}: {one.result.reason or 'no test'}"
+            for one in self.changes
+            if not one.same and not one.broke and math.isnan(one.adjusted)
+        ]
+        return (*lost, *untested)
 
 
 def compare(first: Path, second: Path) -> Compared:
@@ -224,7 +239,7 @@ def measured(
     ]
     known = [[part for part in parts if part is not None] for parts in read]
     if any(len(parts) < len(seeds) for parts in known):
-        return nan, nan, Result(nan, reason="predictions cannot be read")
+        return nan, nan, Result(nan, reason="predictions cannot be read, or are not finite")
     a, b = (stack(seeds, parts) for parts in known)
     scores = [score.of(x.values.sum(1)) for x in (a, b)]
     sign = 1.0 if metric.higher else -1.0

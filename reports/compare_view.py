@@ -54,8 +54,10 @@ def heading(compared: Compared) -> Iterator[str]:
     better = ", ".join(
         f"{c.method} on {c.dataset}" for c in compared.changes if c.verdict == "better"
     )
+    if compared.unjudged:
+        yield f"Cannot be judged: {'; '.join(compared.unjudged)}."
     if not changed:
-        yield "Nothing changed."
+        yield "Nothing that both have done changed." if compared.unjudged else "Nothing changed."
         return
     yield f"Worse: {worse or 'none'}. Better: {better or 'none'}."
 
@@ -168,6 +170,7 @@ def as_json(compared: Compared) -> str:
         **asdict(compared),
         "changes": [changed(one) for one in compared.changes],
         "same_plan": compared.same_plan,
+        "unjudged": compared.unjudged,
         "worse": [[one.dataset, one.method] for one in compared.worse],
     }
     return json.dumps(finite(found), indent=1, ensure_ascii=False, allow_nan=False)

@@ -43,7 +43,7 @@ def write(
     Raises
     ------
     UserError
-        No such store, or an unknown format.
+        No such store, an unknown format, or a folder that cannot be made.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -53,7 +53,12 @@ def write(
         )
     report = collect(Path(store_path))
     folder = Path(out) if out is not None else Path(store_path)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"folder {str(folder)!r} cannot be made ({error.strerror}); choose another with --out"
+        ) from error
     written = []
     if "md" in formats or "html" in formats:
         whole = content(report)

@@ -179,3 +179,41 @@ def test_mistakes_are_one_line(tmp_path, bench, what):
     assert not out
     assert err.count("\n") == 1
     assert ("no cell in common" if what == "nothing shared" else "holds no results") in err
+
+
+def test_a_gate_lets_nothing_pass_that_it_cannot_judge(tmp_path, bench):
+    """Lost methods, a single seed, predictions that are empty or no numbers."""
+    one, two = stores(tmp_path, {k: v for k, v in FIRST.items() if k != "mult"})
+    code, out, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 1
+    assert "cannot be judged: mult on simulated:cremad-like, seeds 0–5: not in the second" in err
+    assert "Nothing changed." not in out
+    assert json.loads(bench("compare", one, two, "--format", "json")[1])["unjudged"]
+
+    single = write_store(tmp_path / "single", Spec(methods={**FIRST, "mult": 0.4}, seeds=(0,)))
+    code, _, err = bench("compare", one, single, "--fail-if-worse")
+    assert code == 1
+    assert "mult on simulated:cremad-like: one common seed" in err
+
+    three = write_store(tmp_path / "three", Spec(methods={**FIRST, "mult": 0.4}, seeds=SEEDS))
+    first = next(p for p in sorted((three / "cells").glob("*.json"))
+                 if json.loads(p.read_text())["cell"]["method"] == "mult")  # fmt: skip
+    predictions = dict(np.load(first.with_suffix(".npz")))
+    predictions["probabilities"][0, 0] = np.nan
+    np.savez(first.with_suffix(".npz"), **predictions)
+    for _ in range(2):
+        code, _, err = bench("compare", one, three, "--fail-if-worse")
+        assert code == 1
+        assert "mult on simulated:cremad-like: predictions cannot be read, or are not finite" in err
+        first.with_suffix(".npz").write_bytes(b"")
+
+
+def test_a_path_that_is_no_folder_is_one_line(tmp_path, bench):
+    store = write_store(tmp_path / "one")
+    file = store / "plan.json"
+    for words in (["report", file], ["compare", store, file], ["report", store, "--out", file],
+                  ["report", store, "--out", "/proc/nope"]):  # fmt: skip
+        code, _, err = bench(*words)
+        assert code == 2
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
