@@ -63,7 +63,7 @@ def tested(store: Store, records: Sequence[Mapping[str, Any]]) -> Tested | None:
         parts = [store.predictions(record["id"]) for record in records]
         groups = np.concatenate([part["groups"] for part in parts])
         labels = np.concatenate([part["labels"] for part in parts])
-        given = [part.get("probabilities", part.get("values")) for part in parts]
+        given = [part["probabilities" if "probabilities" in part else "values"] for part in parts]
         if not all(np.isfinite(each).all() for each in given):
             return None
         if "probabilities" in parts[0]:

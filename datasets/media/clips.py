@@ -91,9 +91,16 @@ def folder(name: str, root: Path) -> Path:
     return root
 
 
-def outside(path: Path, root: Path) -> bool:
-    """Say whether a path leads out of the root, by a link or by ``..``."""
-    return not path.resolve().is_relative_to(root.resolve())
+def unusable(path: Path, root: Path) -> str:
+    """Say why a path cannot be read: it leads out of the root, by a link or ``..``, or nowhere."""
+    try:
+        path.is_file()  # a name too long raises, a missing file does not
+        if path.resolve().is_relative_to(root.resolve()):
+            return ""
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL in a name
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:80]
+        return f"{path.name[:60]!r} is no path ({reason}); mend it"
+    return f"{path.name} leads outside {root.name or root}; copy the file into it"
 
 
 def corpus(
@@ -142,9 +149,7 @@ def guarded(clip: Clip, root: Path) -> Clip:
         # Bytes that are no UTF-8 come from the file system as surrogates, which no file can hold.
         return replace(clip, **readable, fault="its name is not in UTF-8; rename it")
     for path in clip.files.values():
-        if not clip.fault and outside(path, root):
-            return replace(
-                clip,
-                fault=f"{path.name} leads outside {root.name or root}; copy the file into it",
-            )
+        fault = "" if clip.fault else unusable(path, root)
+        if fault:
+            return replace(clip, fault=fault)
     return clip

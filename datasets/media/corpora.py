@@ -12,7 +12,7 @@ from ..cremad_metadata.names import SOURCE as CREMAD_SOURCE
 from ..cremad_metadata.names import read_name
 from ..cremad_metadata.tables import read_sexes, read_votes
 from ..storage import read_table
-from .clips import AUDIO, Clip, Corpus, corpus, folder
+from .clips import AUDIO, Clip, Corpus, corpus, folder, is_media
 from .listing import listed_folder, listed_table
 
 RAVDESS_SOURCE = "https://zenodo.org/records/1188976"
@@ -95,9 +95,10 @@ def ravdess(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
     if (root / "manifest.csv").is_file():
         return listed_table("ravdess", root / "manifest.csv", RAVDESS_CLASSES)
     found: dict[str, dict[str, Path]] = {}
-    for path in sorted(root.rglob("*")):
+    for path in filter(is_media, sorted(root.rglob("*"))):
         parts = path.stem.split("-")
-        if len(parts) == 7 and all(p.isdigit() for p in parts) and parts[1] == "01":
+        numbers = all(part.isascii() and part.isdigit() for part in parts)
+        if len(parts) == 7 and numbers and parts[1] == "01":
             found.setdefault("-".join(parts[1:]), {})[parts[0]] = path
     mend = f"unpack the speech files of {RAVDESS_SOURCE} into it"
     clips = (ravdess_clip(name, files) for name, files in found.items())

@@ -19,6 +19,10 @@ FORMATS = (
 )
 """Containers that hold their own media. A playlist is none: it would name other files to open."""
 
+GUESSED = ("mpeg", "mpegvideo", "mpegts", "mp3")
+LONGEST = ("avi",)
+"""Containers that give every stream the length of the longest."""
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -94,14 +98,18 @@ class Decoder:
     def __init__(self, path: Path, container: Any, stream: Any):
         self.path, self.container, self.stream = path, container, stream
         self.packets = self.damaged = 0
-        self.end = 0.0
+        self.end = 0.0  # seconds at which the last frame ends
+        self.others = 0.0  # and the last packet of any other stream
 
     def __iter__(self) -> Iterator[Any]:
         from av.error import FFmpegError
 
         declared = self.declared()
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in self.container.demux():
+                if packet.stream.index != self.stream.index:
+                    self.others = max(self.others, ended(packet, 0.0))
+                    continue
                 self.packets += packet.size > 0
                 try:
                     frames = packet.decode()
@@ -109,8 +117,7 @@ class Decoder:
                     self.damaged += 1
                     continue
                 for frame in frames:
-                    if frame.time is not None:
-                        self.end = max(self.end, frame.time)
+                    self.end = max(self.end, ended(frame, self.end))
                     yield frame
         except FFmpegError as error:  # of the container: its end is missing
             raise BadClipError(
@@ -122,7 +129,8 @@ class Decoder:
                 f"{self.path.name} has {self.damaged} damaged {self.stream.type} packets of "
                 f"{self.packets}; fetch it again"
             )
-        if declared - self.end > max(LOST * declared, 0.3):
+        reached = self.end if self.promised() else max(self.end, self.others)
+        if declared - reached > max(LOST * declared, 0.3):
             raise BadClipError(
                 f"{self.path.name} is truncated: {self.end:.2f} s of the {declared:.2f} s that it "
                 "declares; fetch it again"
@@ -133,15 +141,28 @@ class Decoder:
 
         MPEG streams promise nothing: FFmpeg guesses from their size.
         """
-        if self.stream.duration is not None and self.stream.time_base:
+        if self.promised():
             start = self.stream.start_time or 0
             length = float((start + self.stream.duration) * self.stream.time_base)
         elif self.container.duration is not None:
             length = self.container.duration / 1e6
         else:
             return 0.0
-        guessed = self.container.format.name.split(",")[0] in ("mpeg", "mpegvideo", "mpegts", "mp3")
-        return 0.0 if guessed else length
+        return 0.0 if self.container.format.name.split(",")[0] in GUESSED else length
+
+    def promised(self) -> bool:
+        """Say whether the stream has a length of its own, and not that of the longest stream."""
+        known = self.stream.duration is not None and bool(self.stream.time_base)
+        return known and self.container.format.name.split(",")[0] not in LONGEST
+
+
+def ended(part: Any, otherwise: float) -> float:
+    """Return the seconds at which a frame or packet ends: its last one may be a long one."""
+    if part.pts is None or not part.time_base:
+        return otherwise
+    samples, rate = getattr(part, "samples", 0), getattr(part, "sample_rate", 0)
+    length = samples / rate if rate else float((part.duration or 0) * part.time_base)
+    return float(part.pts * part.time_base) + length
 
 
 def read_sound(path: Path) -> Sound | None:

@@ -33,8 +33,9 @@ class Framing:
     def __post_init__(self) -> None:
         for name in ("window", "window_f0", "step"):
             value = getattr(self, name)
-            if not 0.002 <= value <= 1.0:
-                raise UserError(f"{name}={value:g}; expected seconds from 0.002 to 1")
+            least = 0.02 if name == "window_f0" else 0.002  # openSMILE crashes on less
+            if not least <= value <= 1.0:
+                raise UserError(f"{name}={value:g}; expected seconds from {least:g} to 1")
 
     def frames(self, samples: int) -> int:
         """Return how many frames that many samples at 16 kHz give; 0 where one is not full.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -26,6 +28,13 @@ DOWNLOAD = (
 )
 OPAQUE = ("opaque_obj_", "custom_obj_")
 """Members of an exported program that torch would unpickle without a check."""
+OBJECT = re.compile(rb"(opaque|custom)_obj_\d", re.IGNORECASE)
+SIZE = re.compile(
+    r"(?:\s|\d+(?:\.\d+)?|[-+*/%(),<>=!&|~]|'[a-z]{1,4}\d+'|[a-z]+=(?:True|False)"
+    r"|\b(?:[a-z]{1,4}\d+|[A-Z][A-Za-z]*)\b)*"
+)
+"""Numbers, operators, symbols such as s0 or Symbol('s0', integer=True), functions such as Max."""
+ON_FILES = ("aten::save", "aten::from_file")
 
 
 class Embedder:
@@ -82,14 +91,16 @@ def load_embedder(weights: str, module: str, size: int) -> Embedder:
     weights
         A file of InceptionResnetV1's parameters (.pt or .safetensors); ``""`` to download them.
     module
-        A TorchScript or torch.export file instead; ``""`` for InceptionResnetV1.
+        A TorchScript or torch.export file instead; ``""`` for InceptionResnetV1. Such a file is a
+        program: what is refused here (Python objects, code in place of sizes, operators on files)
+        is what is known to reach beyond its tensors.
     size
         Side of the crops.
 
     Raises
     ------
     UserError
-        The file cannot be had, read or used. No Python object in it is ever unpickled.
+        The file cannot be had, read or used, or holds more than tensors and operators on them.
     """
     if module:
         path = Path(module)
@@ -148,9 +159,12 @@ def load_module(path: Path) -> Callable[[Tensor], Tensor]:
         with zipfile.ZipFile(path) as archive:
             names = [name.rpartition("/")[2] for name in archive.namelist()]
             exported = any("models/" in name for name in archive.namelist())
+            texts = [archive.read(n) for n in archive.namelist() if exported and is_json(n)]
     except (OSError, zipfile.BadZipFile) as error:
         raise refused(path, error) from error
-    if exported and any(name.startswith(OPAQUE) for name in names):
+    # Torch finds members whatever their case.
+    opaque = [name for name in names if name.lower().startswith(OPAQUE)]
+    if exported and (opaque or any(map(OBJECT.search, texts))):
         raise UserError(
             f"--module {path.name!r} holds Python objects, which are never unpickled; export the "
             "module without them"
@@ -159,10 +173,40 @@ def load_module(path: Path) -> Callable[[Tensor], Tensor]:
         with warnings.catch_warnings(), only_weights():
             warnings.simplefilter("ignore")
             if exported:
+                for text in texts:
+                    check_sizes(json.loads(text))
                 return torch.export.load(path).module()
-            return torch.jit.load(path, map_location="cpu").eval()
+            module = torch.jit.load(path, map_location="cpu").eval()
     except Exception as error:
         raise refused(path, error) from error
+    for operator in ON_FILES:
+        if module.inlined_graph.findAllNodes(operator, recurse=True):
+            raise UserError(
+                f"--module {path.name!r} calls {operator}, which works on files; a module may "
+                "compute, and nothing else"
+            )
+    return module
+
+
+def is_json(name: str) -> bool:
+    return name.lower().endswith(".json")
+
+
+def check_sizes(value: Any) -> None:
+    """Refuse a size that is more than arithmetic, for torch evaluates it as Python.
+
+    Raises
+    ------
+    ValueError
+        Such a size.
+    """
+    if isinstance(value, dict):
+        said = value.get("expr_str")
+        if isinstance(said, str) and not SIZE.fullmatch(said):
+            raise ValueError(f"{said[:60]!r} is no size")
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        check_sizes(each)
 
 
 def refused(path: Path, error: Exception) -> UserError:

@@ -132,7 +132,10 @@ class Journal:
                 raise ValueError(f"{line['name']!r} is no modality")
             self.kinds[line["name"]] = Stored(**{**kept, "shape": tuple(kept["shape"])})
         else:
-            self.entries[line["id"]] = line
+            for name, (start, length, _) in line["values"].items():
+                if name not in self.kinds or int(start) < 0 or int(length) < 0:
+                    raise ValueError(f"the place of {name!r} in {line['id']!r}")
+            self.entries[line["id"]] = {**line, "key": line["key"], "lacks": line["lacks"]}
 
     def append(self, line: Mapping[str, Any]) -> None:
         self.journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

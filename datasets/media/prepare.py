@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,18 +104,16 @@ def prepare(
     corpus = CORPORA[request.corpus](request.root, request.pattern)
     needs = {name: needed(corpus, request.settings, name) for name in MODALITIES}
     embedder = checked(request.settings, needs)
-    journal = Journal(request.out, request.settings.described(embedder))
     try:
-        preparation = Preparation(request, corpus, journal)
-        preparation.run(run, progress)
-        return preparation.finish()
+        with closing(Journal(request.out, request.settings.described(embedder))) as journal:
+            preparation = Preparation(request, corpus, journal)
+            preparation.run(run, progress)
+            return preparation.finish()
     except OSError as error:  # a full disk, above all
         raise UserError(
             f"--out {str(request.out)!r} cannot be written ({error.strerror or error}); make room, "
             "and the same command goes on"
         ) from error
-    finally:
-        journal.close()
 
 
 def needed(corpus: Corpus, settings: Settings, name: str) -> bool:
@@ -166,8 +165,12 @@ class Preparation:
                 progress(Progress(
                     total - len(todo) + count, total, len(self.bad), self.media, seconds
                 ))  # fmt: skip
-            if len(self.bad) > self.request.max_bad * total:
+            if self.spoilt():
                 break  # nothing that follows can mend it
+
+    def spoilt(self) -> bool:
+        """Say whether more clips are bad than may be."""
+        return len(self.bad) / len(self.corpus.clips) > self.request.max_bad
 
     def keep(self, clip: Clip, result: Prepared) -> Bad | None:
         """Write a clip into the store; a clip that does not fit the others is bad."""
@@ -212,13 +215,14 @@ class Preparation:
         entries = {c.id: e for c in self.corpus.clips if (e := self.entry(c.id))}
         quality = Quality(self.corpus, self.request.settings.wanted, entries, dict(self.bad))
         write_report(quality, self.journal, self.thumbnails(entries))
-        share = len(self.bad) / len(self.corpus.clips)
-        if share > self.request.max_bad:
+        if self.spoilt():
+            untried = len(self.keys.keys() - entries.keys() - self.bad.keys())
+            left = f"; {untried} were not tried" if untried else ""
             name, why = next(iter(self.bad.items()))
             raise UserError(
                 f"{self.corpus.name}: {len(self.bad)} of {len(self.corpus.clips)} clips are bad, "
-                f"over --max-bad {self.request.max_bad:g}; {name}: {why}; all of them stand in "
-                f"{self.request.out / 'report.md'}"
+                f"over --max-bad {self.request.max_bad:g}{left}; {name}: {why}; all of them "
+                f"stand in {self.request.out / 'report.md'}"
             )
         names = tuple(n for n in MODALITIES if any(n in e["values"] for e in entries.values()))
         if not names:

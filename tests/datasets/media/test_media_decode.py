@@ -65,6 +65,15 @@ def test_a_grid_of_pictures_per_second(tmp_path, film):
     assert [len(list(Video(path, fps))) for fps in (5, 10, 25, 50)] == [5, 10, 25, 50]
 
 
+@pytest.mark.parametrize("name", ["a.flv", "a.avi", "a.mp4", "a.mkv"])
+def test_one_long_last_picture_is_no_truncation(tmp_path, film, name):
+    """At one picture a second the last one begins a second before the end."""
+    codec, sound = ("flv1", "mp3") if name.endswith("flv") else ("mpeg4", "aac")
+    path = film(tmp_path / name, seconds=3.0, fps=1, codec=codec, audio=sound)
+    assert len(list(Video(path))) == 3
+    assert read_sound(path).seconds == pytest.approx(3.0, abs=0.2)
+
+
 def test_no_audio_no_pictures_and_a_song_with_a_cover(tmp_path, film, wav, sine, portrait):
     import av
 

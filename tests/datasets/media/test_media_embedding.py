@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -33,6 +34,18 @@ def exported(path, dynamic=True):
 def scripted(path):
     torch.jit.trace(Means(), torch.zeros(2, 3, 32, 32)).save(str(path))
     return path
+
+
+class Saves(torch.nn.Module):
+    """Writes what it is given to a file."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.path = path
+
+    def forward(self, x):
+        torch.save(x, self.path)
+        return x.flatten(1)
 
 
 class Touch:
@@ -125,6 +138,30 @@ def test_an_exported_module_that_runs_code_is_refused(tmp_path, member):
         load_embedder("", str(tmp_path / "bad.pt2"), 32)
     assert not (tmp_path / "ran").exists()
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+
+
+def test_sizes_and_operators_that_reach_further_are_refused(tmp_path):
+    """Torch evaluates a size as Python text, and a script's torch.save writes where it likes."""
+    path, evil = exported(tmp_path / "good.pt2"), tmp_path / "evil.pt2"
+    assert load_embedder("", str(path), 32).width == 12
+    code = f"__import__('os').mkdir('{tmp_path / 'made'}')"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(evil, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename.endswith("models/model.json"):
+                content, found = re.subn(
+                    rb'"expr_str": "(?:[^"\\\\]|\\\\.)*"', f'"expr_str": "{code}"'.encode(), content
+                )
+                assert found
+            new.writestr(member, content)
+    with pytest.raises(UserError, match="is no size"):
+        load_embedder("", str(evil), 32)
+    assert not (tmp_path / "made").exists()
+
+    torch.jit.script(Saves(str(tmp_path / "saved"))).save(str(tmp_path / "saves.pt"))
+    with pytest.raises(UserError, match="aten::save, which works on files"):
+        load_embedder("", str(tmp_path / "saves.pt"), 32)
+    assert not (tmp_path / "saved").exists()
 
 
 def test_a_module_of_another_size_or_shape(tmp_path):

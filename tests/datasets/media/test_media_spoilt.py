@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fusemark.benchmark.contract import UserError
 from fusemark.datasets.features import Features
-from fusemark.datasets.media.prepare import Request, in_turn, prepare
+from fusemark.datasets.media.prepare import Preparation, Request, in_turn, prepare
 
 from .asked import CROPS, SOUND, bench, corpus_with
 
@@ -45,7 +45,9 @@ def test_bad_clips_are_left_out_and_listed(tmp_path, film, sine, wav):
         assert f"| a/s0/{name} | left out | " in report
     assert quality.flagged() == {"silent": ["a/s0/ünï cödé 文"]}
     assert store.columns["flags"] == ["", "silent", "", "", ""]
-    with pytest.raises(UserError, match=r"5 of 11 clips are bad, over --max-bad 0.4; a/s0/"):
+    with pytest.raises(
+        UserError, match=r"5 of 11 clips are bad, over --max-bad 0.4; 5 were not tr"
+    ):
         prepare(replace(request, out=tmp_path / "t", max_bad=0.4))
     with pytest.raises(UserError, match="unfinished"):
         Features(Features.Config(path=str(tmp_path / "t")))
@@ -291,3 +293,45 @@ def test_files_spoilt_at_random_never_stop_a_preparation(tmp_path, film):
     assert len(store) + len(left_out) == 41
     for i in range(len(store)):
         assert np.isfinite(store.read("audio", i)).all()
+
+
+def test_a_share_on_the_edge_is_over_or_is_not(tmp_path, film):
+    """29 of 50 is .58 exactly, and no more than .58: rounding must not stop it half way."""
+    root = corpus_with(tmp_path / "c", film, good=3)
+    for i in range(4):
+        (root / "a" / "s0" / f"empty{i}.wav").write_bytes(b"")
+    share = 4 / 7
+    store, quality = prepare(Request("media", root, tmp_path / "s", SOUND, max_bad=share))
+    assert (len(store), len(quality.bad)) == (3, 4)
+    for shown in range(1, 200):  # over and under by the same expression, whatever the numbers
+        part = Preparation.__new__(Preparation)
+        part.corpus, part.bad = type("", (), {"clips": range(200)}), dict.fromkeys(range(shown))
+        part.request = type("", (), {"max_bad": round(shown / 200, 3)})
+        assert not part.spoilt()
+
+
+def test_paths_that_lead_nowhere_are_bad_clips(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    (root / "a" / "s0" / "loop.wav").symlink_to("loop.wav")
+    _, quality = prepare(Request("media", root, tmp_path / "s", SOUND, max_bad=0.5))
+    assert "is no path" in quality.bad["a/s0/loop"]
+    table = tmp_path / "c" / "clips.csv"
+    rows = [f"{i},x,s{i},a/s0/clip.wav" for i in range(3)]
+    long = f"3,y,s3,{'a' * 300}.wav"
+    table.write_text("\n".join(["id,label,speaker,audio", *rows, long]) + "\n")
+    _, quality = prepare(Request("media", table, tmp_path / "t", SOUND, max_bad=0.5))
+    assert "File name too long" in quality.bad["3"]
+
+
+def test_a_damaged_journal_and_a_folder_that_cannot_be_are_one_line(tmp_path, film, capsys):
+    root = corpus_with(tmp_path / "c", film)
+    words = ["data", "prepare", "media", "--root", root, "--visual", "none"]
+    bench(*words, "--out", tmp_path / "s")
+    with (tmp_path / "s" / "journal.jsonl").open("a") as file:
+        file.write('{"id": "zz"}\n')
+    bench(*words, "--out", tmp_path / "s", code=2)
+    assert "journal.jsonl is damaged" in capsys.readouterr().err
+    bench(*words, "--out", "/proc/nowhere", code=2)
+    assert capsys.readouterr().err.count("error:") == 1
+    bench(*words, "--out", tmp_path / "t", "--window-f0", "0.01", code=2)
+    assert "window_f0=0.01; expected seconds from 0.02" in capsys.readouterr().err
