@@ -70,7 +70,7 @@ def parse_lengths(text: str) -> tuple[int, ...]:
 def parse_sizes(text: str, what: str) -> tuple[int, ...]:
     """Read positive numbers by commas."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if not parts or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise UserError(f"{what} {text!r}; expected positive whole numbers by commas, such as 1,32")
     return tuple(dict.fromkeys(int(part) for part in parts))
 

@@ -18,8 +18,9 @@ def test_what_is_no_length_is_refused(text):
 
 def test_sizes():
     assert parse_sizes("1,32,1", "batch") == (1, 32)
-    with pytest.raises(UserError, match="batch '0'"):
-        parse_sizes("0", "batch")
+    for text in ("0", "²", "-1", "1.5", ","):
+        with pytest.raises(UserError, match="expected positive whole numbers"):
+            parse_sizes(text, "batch")
 
 
 def test_one_modality_varies_while_the_other_lasts_three_seconds():
