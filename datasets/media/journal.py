@@ -135,7 +135,7 @@ class Journal:
             for name, (start, length, _) in line["values"].items():
                 if name not in self.kinds or int(start) < 0 or int(length) < 0:
                     raise ValueError(f"the place of {name!r} in {line['id']!r}")
-            self.entries[line["id"]] = {**line, "key": line["key"], "lacks": line["lacks"]}
+            self.entries[line["id"]] = line
 
     def append(self, line: Mapping[str, Any]) -> None:
         self.journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
