@@ -11,6 +11,7 @@ from .figures import Drawing
 from .formatting import NOTHING, clean, count, duration, integer, number
 from .grids import Column, Entry, Grid
 from .summary import Findings
+from .tuning_figures import below
 from .wording import Name, Sentence, sentence
 
 Row = Mapping[str, Any]
@@ -141,21 +142,16 @@ def chosen(rows: Sequence[Row], anchor: str) -> Grid | None:
         defaults = {p["path"]: p["default"] for p in one["space"]}
         values = one["best"]["chosen"]
         kept = {path for path, value in values.items() if value == defaults[path]}
-        changed = {tail(one, path): v for path, v in values.items() if path not in kept}
+        changed = {below(one, path): v for path, v in values.items() if path not in kept}
         return (
             Entry(one["method"], name=True),
             Entry(integer(one["best"]["number"])),
             Entry(settings(changed) or "nothing"),
-            Entry(", ".join(sorted(tail(one, path) for path in kept)) or "nothing"),
+            Entry(", ".join(sorted(below(one, path) for path in kept)) or "nothing"),
         )
 
     caption = "Settings of each method's best trial, by their path below the method's name."
     return Grid(f"{anchor}-chosen", caption, columns, tuple(map(row, found)))
-
-
-def tail(row: Row, path: str) -> str:
-    """Return a setting's path without its method's name."""
-    return path.removeprefix(f"{row['method']}.")
 
 
 def settings(values: Mapping[str, Any]) -> str:
@@ -175,7 +171,7 @@ def fronts(rows: Sequence[Row], anchor: str) -> Grid | None:
             Entry(integer(trial["number"])),
             Entry(f"{trial['values'][1]:.4g}", sort=trial["values"][1]),
             Entry(number(scale * trial["values"][0], digits)),
-            Entry(settings({tail(row, path): v for path, v in trial["chosen"].items()})),
+            Entry(settings({below(row, path): v for path, v in trial["chosen"].items()})),
         )
         for row in rows
         for trial in row["front"]

@@ -102,7 +102,12 @@ def importance(rows: Sequence[Row]) -> Drawn:
 
 def tail(row: Row, path: str) -> str:
     """Return a setting's path without what every setting of its method shares."""
-    return path.removeprefix(f"{row['method']}.").removeprefix("training.")
+    return below(row, path).removeprefix("training.")
+
+
+def below(row: Row, path: str) -> str:
+    """Return a setting's path below its method's name."""
+    return path.removeprefix(f"{row['method']}.")
 
 
 def parallel(rows: Sequence[Row]) -> Drawn:

@@ -29,9 +29,9 @@ DOWNLOAD = (
 OPAQUE = ("opaque_obj_", "custom_obj_")
 """Members of an exported program that torch would unpickle without a check."""
 OBJECT = re.compile(rb"(opaque|custom)_obj_\d", re.IGNORECASE)
-SIZE = re.compile(
-    r"(?:\s|\d+(?:\.\d+)?|[-+*/%(),<>=!&|~]|'[a-z]{1,4}\d+'|[a-z]+=(?:True|False)"
-    r"|\b(?:[a-z]{1,4}\d+|[A-Z][A-Za-z]*)\b)*"
+SIZE = re.compile(  # possessive, so that a long one is read once
+    r"(?>\s|\d+(?:\.\d+)?|[-+*/%(),<>=!&|~]|'[a-z]{1,4}\d+'|[a-z]+=(?:True|False)"
+    r"|\b(?:[a-z]{1,4}\d+|[A-Z][A-Za-z]*)\b)*+"
 )
 """Numbers, operators, symbols such as s0 or Symbol('s0', integer=True), functions such as Max."""
 ON_FILES = ("aten::save", "aten::from_file")
@@ -160,7 +160,7 @@ def load_module(path: Path) -> Callable[[Tensor], Tensor]:
             names = [name.rpartition("/")[2] for name in archive.namelist()]
             exported = any("models/" in name for name in archive.namelist())
             texts = [archive.read(n) for n in archive.namelist() if exported and is_json(n)]
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever a damaged member leads zlib and zipfile to
         raise refused(path, error) from error
     # Torch finds members whatever their case.
     opaque = [name for name in names if name.lower().startswith(OPAQUE)]

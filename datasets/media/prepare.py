@@ -138,7 +138,7 @@ class Preparation:
     def entry(self, name: str) -> dict[str, Any] | None:
         """Return what the journal holds of a clip, if its files are still the same."""
         found = self.journal.entries.get(name)
-        return found if found and found["key"] == self.keys[name] else None
+        return found if found and found.get("key") == self.keys[name] else None
 
     def judge(self, name: str) -> None:
         """Note a prepared clip that lacks something."""
