@@ -3,7 +3,8 @@
     python tests/speed/compiled.py [--methods M,M] [--device cpu|cuda] [--rounds 20]
 
 Each method trains on batches of CREMA-D's widths at three short lengths, as buckets bring them: as
-it is, and under ``torch.compile(dynamic=True)``, with CUDA graphs on a GPU; the two take turns. Printed: seconds that compiling takes (all of the first calls), the ratio of the step times,
+it is, and under ``torch.compile(dynamic=True)``, with CUDA graphs on a GPU; the two take turns.
+Printed: seconds that compiling takes (all of the first calls), the ratio of the step times,
 and the number of steps after which compiling has paid for itself. A cell is a process of its own,
 and would compile anew.
 """
