@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 Alternative = Literal["greater", "less", "two-sided"]
 Floats = NDArray[np.float64]
@@ -74,6 +75,21 @@ def differences(a: ArrayLike, b: ArrayLike) -> Floats:
     scale = np.maximum(np.abs(first), np.abs(second))
     difference[np.abs(difference) <= 1e-12 * scale] = 0.0
     return difference
+
+
+def tied_ranks(values: ArrayLike, scale: ArrayLike) -> Floats:
+    """Return mean ranks along the last axis, 1 for the lowest, any shape.
+
+    Neighbours within 1e-12 of `scale` (a number, or one per row, shape (..., 1)), the size of the
+    scores that they come from, are tied: a tie of whole points must not fall to rounding when the
+    points are divided by 100.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    order = np.argsort(array, axis=-1, kind="stable")
+    steps = np.diff(np.take_along_axis(array, order, axis=-1), axis=-1, prepend=np.nan)
+    levels = np.empty(array.shape)
+    np.put_along_axis(levels, order, np.cumsum(steps > 1e-12 * np.asarray(scale), axis=-1), axis=-1)
+    return np.asarray(stats.rankdata(levels, axis=-1), dtype=np.float64)
 
 
 def is_constant(values: Floats, scale: float = 0.0) -> bool:

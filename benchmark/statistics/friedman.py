@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
-from .checking import Floats, matrix
+from .checking import Floats, matrix, tied_ranks
 from .wording import count, number, p_value
 
 FEWEST_FOR_F = 6
@@ -70,7 +70,8 @@ def friedman(
     -------
     Friedman
         With nan for fewer than two datasets or methods, or where all methods tie everywhere.
-        Where all datasets rank alike without ties F is infinite, and p is the exact (1/k!)^(N-1).
+        Where all datasets rank alike F is infinite, and p is the exact A^-(N-1) for the A
+        arrangements of a dataset's ranks: k! of them, over t! for every t methods tied.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def friedman(
     """
     table = matrix(scores, "scores")
     n, k = table.shape
-    ranks = stats.rankdata(-table, axis=1) if table.size else table
+    ranks = _ranks(table) if table.size else table
     mean_ranks = tuple(ranks.mean(axis=0).tolist()) if n else (math.nan,) * k
     df1, df2 = k - 1, (k - 1) * (n - 1)
     spread = (
@@ -92,7 +93,9 @@ def friedman(
     chi2 = n * (k - 1) * float(_between(ranks[None])[0]) / spread
     rest = n * (k - 1) - chi2
     if rest <= 1e-9 * chi2:
-        p = math.exp(-(n - 1) * math.lgamma(k + 1))
+        ties = np.unique(ranks[0], return_counts=True)[1]
+        arrangements = math.factorial(k) / math.prod(math.factorial(int(t)) for t in ties)
+        p = float(arrangements ** -(n - 1))
         return Friedman(n, k, mean_ranks, chi2, math.inf, df1, df2, p, kind)
     f = (n - 1) * chi2 / rest
     if kind == "F":
@@ -102,6 +105,11 @@ def friedman(
         drawn = _between(generator.permuted(np.tile(ranks, (draws, 1, 1)), axis=2))
         p = (1 + int(np.count_nonzero(drawn >= observed - 1e-9))) / (draws + 1)
     return Friedman(n, k, mean_ranks, chi2, f, df1, df2, p, kind)
+
+
+def _ranks(table: Floats) -> Floats:
+    """Rank each dataset's methods, 1 for the highest; a dataset has a scale of its own."""
+    return tied_ranks(-table, np.max(np.abs(table), axis=1, keepdims=True))
 
 
 def _between(ranks: Floats) -> Floats:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
-from .checking import Floats, matrix, share
+from .checking import Floats, matrix, share, tied_ranks
 from .wording import count, number, percent
 
 
@@ -69,7 +68,7 @@ def ranking(
     units, methods = table.shape
     if table.size == 0:
         raise ValueError("scores are empty; expected at least one unit and one method")
-    values: Floats = -stats.rankdata(-table, axis=1) if by_rank else table
+    values: Floats = -_ranks(table) if by_rank else table
     ranks = _ranks(values.mean(axis=0))
     if units < 2:
         nan = (float("nan"),) * methods
@@ -95,5 +94,4 @@ def ranking(
 
 def _ranks(means: Floats) -> Floats:
     """Rank the last axis, 1 for the highest; means equal up to rounding share a rank."""
-    rounded = np.round(means, 12)
-    return np.asarray(stats.rankdata(-rounded, axis=-1))
+    return tied_ranks(-means, np.max(np.abs(means), axis=-1, keepdims=True))

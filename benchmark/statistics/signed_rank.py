@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
-from .checking import Alternative, Floats, alternative_of, differences
+from .checking import Alternative, Floats, alternative_of, differences, pair, tied_ranks
 from .wording import SIDED, count, number, p_value
 
 EXACT_UP_TO = 200
@@ -51,8 +51,8 @@ def signed_rank(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-side
     """Test whether the differences a - b lie symmetrically round zero.
 
     Zeros are ranked with the others and then left out (Pratt 1959), ties share their mean rank,
-    and the null distribution given those ranks is enumerated, so that the p-value is exact with
-    ties too; above 200 non-zero differences it is normal.
+    up to rounding of the scores, and the null distribution given those ranks is enumerated, so
+    that the p-value is exact with ties too; above 200 non-zero differences it is normal.
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def signed_rank(a: ArrayLike, b: ArrayLike, alternative: Alternative = "two-side
     median = float(np.median(d)) if n else math.nan
     if n == zeros:
         return SignedRank(n, zeros, median, math.nan, math.nan, math.nan, True, alternative)
-    ranks = stats.rankdata(np.abs(d))[d != 0]
+    scale = max(float(np.max(np.abs(x))) for x in pair(a, b))
+    ranks = tied_ranks(np.abs(d), scale)[d != 0]
     positive = float(ranks[d[d != 0] > 0].sum())
     exact = len(ranks) <= EXACT_UP_TO
     upper = _exact_upper if exact else _normal_upper

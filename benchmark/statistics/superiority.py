@@ -146,5 +146,9 @@ def wilson(p: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def _wins(d: Floats) -> Floats:
-    """Return 1 where a wins, 0 where b does and 1/2 for a tie."""
-    return (np.sign(d) + 1) / 2
+    """Return 1 where a wins, 0 where b does and 1/2 for a tie, up to rounding.
+
+    What rounding leaves of a tie is far below the largest difference.
+    """
+    rounding = 1e-12 * np.max(np.abs(d), initial=0.0, where=~np.isnan(d))
+    return (np.sign(np.where(np.abs(d) <= rounding, 0.0, d)) + 1) / 2

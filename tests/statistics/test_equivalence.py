@@ -103,6 +103,13 @@ def test_superiority_of_unanimous_runs_keeps_an_interval() -> None:
     assert cells.low == pytest.approx(0.566, abs=1e-3)
 
 
+def test_superiority_over_cells_counts_rounding_as_a_tie() -> None:
+    cells = superiority_over_cells([[0.2, (0.1 + 0.2) - 0.3], [-0.1, 0.3 - (0.1 + 0.2)]])
+    assert cells.probability == 0.5
+    won = superiority_over_cells([[0.2, (0.1 + 0.2) - 0.3], [0.1, (0.1 + 0.2) - 0.3]])
+    assert won.probability == 0.75
+
+
 def test_superiority_over_cells_widens_for_what_cells_share() -> None:
     rng = np.random.default_rng(6)
     shared = np.tile(rng.normal(0.5, 1, size=20), (10, 1))

@@ -73,6 +73,21 @@ def test_ranks_take_the_best_for_one_and_do_not_mind_the_scale() -> None:
     assert friedman(scores - [0, 100, 0, 0], rng()).mean_ranks[1] == 4
 
 
+def test_rounding_breaks_no_tie() -> None:
+    assert friedman([[0.1 + 0.2, 0.3, 0.1]] * 7, rng()).mean_ranks == (1.5, 1.5, 3)
+    # A dataset measured in small units beside one in large ones keeps its own order.
+    assert friedman([[1e-9, 2e-9, 3e-9], [1e9, 2e9, 3e9]], rng()).mean_ranks == (3, 2, 1)
+
+
+@pytest.mark.parametrize(("scores", "arrangements"), [([1, 2, 3], 6), ([0.5, 0.5, 0.9], 3)])
+def test_datasets_that_all_agree_by_enumeration(scores: list[float], arrangements: int) -> None:
+    """Three datasets agree in one of A x A cases, for A arrangements of the ranks."""
+    orders = sorted(set(itertools.permutations(scores)))
+    agree = [a == b == c for a, b, c in itertools.product(orders, repeat=3)]
+    assert len(orders) == arrangements
+    assert friedman(np.tile(scores, (3, 1)), rng()).p == pytest.approx(np.mean(agree))
+
+
 def test_nothing_to_rank() -> None:
     assert math.isnan(friedman(np.ones((6, 3)), rng()).p)
     assert math.isnan(friedman(np.ones((1, 3)), rng()).p)

@@ -44,6 +44,12 @@ def test_ranks_over_datasets_are_demsars_order() -> None:
     assert result.ranks == (4, 2, 3, 1)
 
 
+def test_rounding_breaks_no_tie() -> None:
+    result = ranking([[0.1 + 0.2, 0.3, 0.1]] * 7, rng(), by_rank=True)
+    assert result.ranks == (1.5, 1.5, 3)
+    assert result.best == (0.5, 0.5, 0)
+
+
 def test_bootstrap_of_two_units_by_enumeration() -> None:
     """Of four resamples of rows (0, 1) and (3, 1), one lets the second method win."""
     result = ranking([[0.0, 1.0], [3.0, 1.0]], rng(), draws=20_000)

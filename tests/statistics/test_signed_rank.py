@@ -81,6 +81,18 @@ def test_rounding_breaks_no_tie() -> None:
     assert exact.zeros == 1
 
 
+def test_points_and_their_hundredths_tie_alike() -> None:
+    a = np.array([67, 86, 88, 59, 70, 71, 53, 53])
+    b = np.array([69, 83, 85, 57, 70, 67, 49, 51])
+    d = a - b
+    signs = np.array(list(itertools.product([0, 1], repeat=8)))
+    sums = signs @ stats.rankdata(np.abs(d))
+    points = signed_rank(a, b)
+    assert points.p == 2 * np.mean(sums >= points.statistic) == 0.0625
+    hundredths = signed_rank(a / 100, b / 100)
+    assert (hundredths.p, hundredths.statistic) == (points.p, points.statistic)
+
+
 def test_normal_beyond_two_hundred_is_near_exact_below() -> None:
     rng = np.random.default_rng(3)
     d = rng.normal(0.15, 1, size=201)
