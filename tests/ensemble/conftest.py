@@ -44,26 +44,26 @@ class Trial:
                 found[-1] += (more,)
         return found
 
-    def together(self, again=True):
+    def together(self, again=True, device="cpu"):
         """Return the same of the seeds trained side by side."""
-        seeds = self.seeds([self.settings.epochs] * SEEDS)
-        chosen = fit(seeds, Parts(self.train, "cpu"), Parts(self.valid, "cpu"), self.settings)
+        seeds = self.seeds([self.settings.epochs] * SEEDS, device)
+        chosen = fit(seeds, Parts(self.train, device), Parts(self.valid, device), self.settings)
         histories = [seed.history for seed in seeds]
         if not again:
             return [(s.model, s.history, c) for s, c in zip(seeds, chosen, strict=True)]
-        again = self.seeds([c.epochs for c in chosen])
+        again = self.seeds([c.epochs for c in chosen], device)
         whole = [joined(a, b) for a, b in zip(self.train, self.valid, strict=True)]
-        refit(again, Parts(whole, "cpu"), histories, self.settings)
+        refit(again, Parts(whole, device), histories, self.settings)
         return [
             (seed.model, seed.history, chose, more.model)
             for seed, chose, more in zip(seeds, chosen, again, strict=True)
         ]
 
-    def seeds(self, epochs):
+    def seeds(self, epochs, device="cpu"):
         found = []
         for seed in range(SEEDS):
             torch.manual_seed(stream("initialisation", seed=seed))
-            found.append(Seed(seed, 0, self.build(), epochs[seed]))
+            found.append(Seed(seed, 0, self.build().to(device), epochs[seed]))
         return found
 
 

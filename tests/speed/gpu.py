@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -125,13 +127,15 @@ def main() -> None:
     for name in names:
         rows.append(measure(name, asked))
         print(shown(rows[-1]), flush=True)
-    if asked.out:
-        asked.out.mkdir(parents=True, exist_ok=True)
-        record = {
-            **origin(), "device": device, "cuda": torch.version.cuda, "size": asked.size,
-            "examples": asked.examples, "rounds": asked.rounds, "rows": rows,
-        }  # fmt: skip
-        (asked.out / "gpu.json").write_text(json.dumps(record, indent=1) + "\n")
+        if asked.out:
+            # After every method: what was measured before a stop is kept.
+            asked.out.mkdir(parents=True, exist_ok=True)
+            record = {
+                **origin(), "command": shlex.join(["python", *sys.argv]), "device": device,
+                "cuda": torch.version.cuda, "size": asked.size, "examples": asked.examples,
+                "rounds": asked.rounds, "rows": rows,
+            }  # fmt: skip
+            (asked.out / "gpu.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
