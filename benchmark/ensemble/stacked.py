@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..contract import Batch, FusionMethod
+from .attention import attention_over_seeds
 
 Precision = Literal["float32", "bfloat16"]
 Tensors = dict[str, Any]
@@ -141,7 +141,7 @@ class Stacked:
 
         # Under vmap a layer's product is rounded and its bias is added in float32.
         precision, device = self.precision if training else "float32", self.weights.device
-        with attention_for(device), cast_to(precision, device):
+        with attention_over_seeds(), cast_to(precision, device):
             return vmap(one, randomness="different")(state, batch)
 
     def pour(self, weights: Tensor, model: FusionMethod) -> None:
@@ -162,14 +162,6 @@ def cast_to(precision: Precision, device: torch.device | str) -> AbstractContext
     """Return the setting under which products are taken in a precision."""
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def attention_for(device: torch.device) -> AbstractContextManager[Any]:
-    """Return the setting under which attention is batched over seeds in place of a loop.
-
-    The CPU's fused kernel has no rule for it; CUDA's have.
-    """
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def shell(model: FusionMethod) -> FusionMethod:

@@ -67,15 +67,15 @@ def timed(run, device: str) -> float:
     return time.perf_counter() - start
 
 
-def measure(name: str, asked: argparse.Namespace) -> dict[str, object]:
-    """Measure one method."""
+def measure(
+    name: str, asked: argparse.Namespace, parts: list[Part], store: Parts
+) -> dict[str, object]:
+    """Measure one method on a part for each seed."""
     settings, device = TrainingSettings(epochs=asked.rounds), asked.device
-    parts = [part_of(CREMAD, asked.examples, seed) for seed in range(asked.seeds)]
     row: dict[str, object] = {"method": name, "seeds": asked.seeds}
     model = Placed(built(name, asked.size, 0), device)
     steps = Steps(model, settings, seed=0, fold=0, epochs=asked.rounds)
     models = [built(name, asked.size, seed).to(device) for seed in range(asked.seeds)]
-    store = Parts(parts, device)
     rows = np.arange(4)
     reason = unsuited(models, [store.alone(s, rows) for s in range(asked.seeds)])
     together = None
@@ -123,9 +123,10 @@ def main() -> None:
     print(f"{device}, torch {torch.__version__}, CUDA {torch.version.cuda}; an epoch of "
           f"{asked.examples} examples, size {asked.size}; seconds")  # fmt: skip
     print("  ".join(f"{c:<18}" if c == "method" else f"{c:>10}" for c in COLUMNS))
-    rows = []
+    parts = [part_of(CREMAD, asked.examples, seed) for seed in range(asked.seeds)]
+    store, rows = Parts(parts, asked.device), []
     for name in names:
-        rows.append(measure(name, asked))
+        rows.append(measure(name, asked, parts, store))
         print(shown(rows[-1]), flush=True)
         if asked.out:
             # After every method: what was measured before a stop is kept.
