@@ -9,8 +9,9 @@ from typing import Any
 from ..loading import reduced
 from ..plan import Planned
 from ..store import Store
+from .schedule import run_study, wanted
 from .steps import Device
-from .study import Running, Study, cells, run_study, wanted
+from .study import Running, Study, cells
 from .sweep import EVERY, Shape
 
 TIMED_BATCH = 1

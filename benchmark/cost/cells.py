@@ -1,12 +1,10 @@
-"""Cost cells: what identifies one, and what a worker does for those of one kind."""
+"""Cost cells: what identifies one, and the limits that it is run under."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,20 +12,12 @@ import torch
 
 from ..contract import FusionMethod, Task
 from ..recipes import parse
-from .bounds import TooSlowError, least_seconds
-from .energy import joules
-from .flops import Count, count
-from .latency import measure
-from .measured import measure_memory
-from .memory import Memory, predict_memory
-from .recurrence import continued_count, continued_memory, is_recurrent
-from .steps import Device, Measured, full_batch
+from .steps import Device
 from .sweep import task_at
 
 Quantity = Literal["flops", "predicted", "memory", "latency"]
-PASSES = ("inference", "training")
-FASTER = 1.5
-"""How much more FLOP/s a method may reach at the next longer length."""
+Pass = Literal["inference", "training"]
+PASSES: tuple[Pass, ...] = ("inference", "training")
 Lengths = Mapping[str, int]
 Configs = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Result = dict[str, Any]
@@ -75,6 +65,16 @@ class CostCell:
         """The method, or all of a block by commas."""
         return ",".join(self.configs)
 
+    @property
+    def counted(self) -> bool:
+        """Whether it runs nothing of the method: FLOPs and predicted memory."""
+        return self.quantity in ("flops", "predicted")
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it needs a GPU."""
+        return self.device == "cuda" and not self.counted
+
     def builder(self, method: str, device: str = "cpu") -> Callable[[Lengths], FusionMethod]:
         """Return what builds a method for given longest lengths."""
         recipe = parse(method)
@@ -87,8 +87,38 @@ class CostCell:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Methods of a block that have no time in one pass, and why.
+
+    Parameters
+    ----------
+    too_slow
+        Seconds that a call took, or takes at least.
+    too_large
+        Bytes that the process was predicted to need for a call.
+    broken
+        Status, type, message and traceback of what was raised, of the process's end, or of why the
+        method was not run at all.
+    """
+
+    too_slow: dict[str, float] = field(default_factory=dict)
+    too_large: dict[str, int] = field(default_factory=dict)
+    broken: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __contains__(self, method: object) -> bool:
+        return method in self.too_slow or method in self.too_large or method in self.broken
+
+    def joined(self, other: Marks) -> Marks:
+        """Return both marks; of a method that has two of a kind the other's."""
+        return Marks(
+            self.too_slow | other.too_slow, self.too_large | other.too_large,
+            self.broken | other.broken,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Before:
-    """Seconds that calls took at a length: by pass and method."""
+    """Seconds that calls took at a shorter length: by pass and method."""
 
     lengths: Lengths
     seconds: Mapping[str, Mapping[str, float]]
@@ -96,213 +126,36 @@ class Before:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long and how large things may be; none of it changes a result.
+    """How long and how large things may be, and what is known of a block before it is run.
 
     Parameters
     ----------
     memory
-        Bytes that a worker may hold.
+        Bytes that a worker may hold: resident on the CPU, reserved by the allocator on a GPU, where
+        None is the whole device.
     call
         Seconds that one call may take where time or memory is measured. What would take longer even
         at the speed of one large matrix product, or at half as fast again as the method itself was
         at a shorter length, is not begun.
     budget
         Seconds for each of a block's two passes.
-    peaks
-        Bytes that each method is predicted to need at the block's shape, where that is known.
+    added
+        By pass and method, bytes that a call at the block's shape is predicted to need beside the
+        model and the batch.
     before
         What calls took at a shorter length, if that was timed just before.
+    known
+        By pass, methods that broke at a shorter length, or where this block was tried before.
     """
 
-    memory: int
+    memory: int | None
     call: float = 0.5
     budget: float = 15.0
-    peaks: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     before: Before | None = None
+    known: Mapping[str, Marks] = field(default_factory=dict)
 
-
-def run_cells(cells: Iterable[CostCell], limits: Limits) -> Iterator[tuple[CostCell, Result]]:
-    """Work on cells of one method and quantity, one after the other."""
-    kinds = {
-        "flops": flops_results,
-        "predicted": predicted_results,
-        "memory": memory_results,
-        "latency": latency_results,
-    }
-    cells = list(cells)
-    if cells:
-        yield from zip(cells, kinds[cells[0].quantity](cells, limits), strict=True)
-
-
-def flops_results(cells: list[CostCell], _: Limits) -> Iterator[Result]:
-    """Count inference and a training step, and evaluate the method's own formula."""
-    method = cells[0].method
-    build = cells[0].builder(method, "meta")
-    recurrent = is_recurrent(build, cells[0].task.names)
-
-    @functools.cache
-    def at(steps: tuple[int, ...], batch: int, training: bool) -> Count:
-        lengths = dict(zip(cells[0].task.names, steps, strict=True))
-        return count(build(lengths), batch, lengths, training)
-
-    for cell in cells:
-        result: Result = {"recurrent": recurrent}
-        for name in PASSES:
-            training = name == "training"
-
-            def counted(lengths: Lengths, batch: int = cell.batch, training: bool = training):
-                steps = tuple(lengths[n] for n in cells[0].task.names)
-                return at(steps, batch, training)
-
-            extended = continued_count(counted, cell.lengths) if recurrent else None
-            found = extended or counted(cell.lengths)
-            analytic = formula(build(cell.lengths), cell, training)
-            result[name] = {
-                **asdict(found), "extended": extended is not None, "analytic": analytic,
-            }  # fmt: skip
-        yield result
-
-
-def formula(method: FusionMethod, cell: CostCell, training: bool) -> int | None:
-    """Return the method's analytic FLOPs; None where it declares none."""
-    try:
-        return method.flops(cell.batch, dict(cell.lengths), training)
-    except NotImplementedError:
-        return None
-
-
-def predicted_results(cells: list[CostCell], _: Limits) -> Iterator[Result]:
-    """Predict the memory of inference and of a training step."""
-    method = cells[0].method
-    build = cells[0].builder(method)
-    recurrent = is_recurrent(cells[0].builder(method, "meta"), cells[0].task.names)
-
-    @functools.cache
-    def at(steps: tuple[int, ...], batch: int, dtype: str) -> Memory:
-        lengths = dict(zip(cells[0].task.names, steps, strict=True))
-        return predict_memory(lambda: build(lengths), batch, lengths, dtype)
-
-    for cell in cells:
-
-        def predicted(lengths: Lengths, cell: CostCell = cell) -> Memory:
-            return at(tuple(lengths[n] for n in cell.task.names), cell.batch, cell.dtype)
-
-        extended = continued_memory(predicted, cell.lengths) if recurrent else None
-        found = extended or predicted(cell.lengths)
-        yield {
-            **asdict(found), "activations": found.activations, "extended": extended is not None,
-        }  # fmt: skip
-
-
-def memory_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
-    """Measure memory; the caller gives each cell a process of its own.
-
-    Raises
-    ------
-    TooSlowError
-        A training step takes longer than the limit of one call, or a prediction has.
-    """
-    for cell in cells:
-        least = bound(cell, cell.method, True, None)
-        if least > limits.call:
-            raise TooSlowError(
-                f"a training step takes {least:.3g} s at least, over the limit of a call, "
-                f"{limits.call:g} s"
-            )
-        torch.manual_seed(0)
-        build = cell.builder(cell.method)
-        lengths = cell.lengths
-        found = measure_memory(
-            lambda build=build, lengths=lengths: build(lengths),
-            cell.batch, lengths, cell.device, cell.dtype, limits.call,
-        )  # fmt: skip
-        yield asdict(found)
-
-
-def latency_results(cells: list[CostCell], limits: Limits) -> Iterator[Result]:
-    """Time all methods of a block against one another, inference and then training steps."""
-    for cell in cells:
-        data = full_batch(task_at(cell.task, cell.lengths), cell.batch, cell.lengths, cell.device)
-        methods: dict[str, Measured] = {}
-        large = {m: peak for m, peak in limits.peaks.items() if peak > limits.memory}
-        for name in cell.configs:
-            if name in large:
-                continue
-            torch.manual_seed(0)
-            model = cell.builder(name)(cell.lengths).to(cell.device)
-            methods[name] = Measured(model, cell.device, cell.dtype)
-        result: Result = {"threads": torch.get_num_threads()}
-        slow: dict[str, float] = {}
-        for name in PASSES:
-            work: dict[str, Callable[[], Any]] = {}
-            slow = dict(slow)  # training holds a prediction, and takes no less
-            for method, measured in methods.items():
-                if method in slow:
-                    continue
-                least = bound(cell, method, name == "training", limits.before)
-                if least > limits.call:
-                    slow[method] = least
-                    continue
-                measured.model.train(name == "training")
-                call = measured.train if name == "training" else measured.predict
-                work[method] = functools.partial(call, data)
-            slow |= too_slow(work, limits.call, cell.device)
-            fast = {method: call for method, call in work.items() if method not in slow}
-            base = cell.baseline if cell.baseline in fast else next(iter(fast), "")
-            # Each has just been called once, which is what warming up is.
-            times = (
-                measure(fast, base, budget=limits.budget, device=cell.device, warm_up=0)
-                if fast
-                else {}
-            )
-            result[name] = {
-                "baseline": base,
-                "times": {method: asdict(latency) for method, latency in times.items()},
-                "too_slow": slow,
-                "too_large": large,
-            }
-            if name == "inference":
-                result["joules"] = {m: joules(call, cell.device) for m, call in fast.items()}
-        yield result
-
-
-def bound(cell: CostCell, method: str, training: bool, before: Before | None) -> float:
-    """Return the seconds that a call of a method takes at least, by its formula."""
-
-    def least(lengths: Lengths) -> float:
-        built = cell.builder(method, "meta")(lengths)
-        return least_seconds(built, cell.batch, dict(lengths), training, cell.device, cell.dtype)
-
-    seconds = before.seconds[PASSES[training]].get(method) if before else None
-    here = least(cell.lengths)
-    if seconds is None or before is None or here == 0.0:
-        return here
-    return max(here, seconds * here / least(before.lengths) / FASTER)
-
-
-def told(limits: Limits, cell: CostCell, result: Result) -> Limits:
-    """Return the limits of the next longer block, which know what calls took in this one."""
-    if cell.quantity != "latency":
-        return limits
-    seconds = {
-        name: {
-            **{method: each["median"] for method, each in result[name]["times"].items()},
-            **result[name]["too_slow"],
-        }
-        for name in PASSES
-    }
-    return replace(limits, before=Before(cell.lengths, seconds))
-
-
-def too_slow(work: Mapping[str, Callable[[], Any]], limit: float, device: str) -> dict[str, float]:
-    """Call each once; return the seconds of those over the limit."""
-    found = {}
-    for name, call in work.items():
-        start = time.perf_counter()
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        seconds = time.perf_counter() - start
-        if seconds > limit:
-            found[name] = seconds
-    return found
+    def knowing(self, work: str, marks: Marks) -> Limits:
+        """Return the limits with more known of a pass."""
+        found = self.known.get(work, Marks()).joined(marks)
+        return replace(self, known={**self.known, work: found})

@@ -14,9 +14,9 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from ..cell import open_dataset
 from ..contract import Task, UserError
 from ..contract.errors import near
+from ..opening import open_examined
 from ..plan import matched
 from ..provenance import without_folders
 from ..recipes import Settings, parse
@@ -25,8 +25,10 @@ from ..registry import strategies
 from ..store import Store, write_json
 from .cells import CostCell, Quantity
 from .rows import PASSES, Growth, Row, as_csv, growths, rows, samples
+from .schedule import run_study, wanted
+from .standing import FAILED, broken
 from .steps import DTYPES, Device
-from .study import Running, Study, cells, configured, run_study, wanted
+from .study import Running, Study, cells, configured
 from .sweep import CREMAD, leading, parse_lengths, parse_sizes, shapes, task_at
 from .tables import Comparison, agreement, comparison_tables, comparisons, legend, pivot
 
@@ -37,8 +39,6 @@ QUANTITIES: dict[str, tuple[Quantity, ...]] = {
     "latency": ("latency",),
 }
 DATASET = "CREMA-D's task"
-BROKEN = ("failed", "crashed")
-"""What no limit of the user's explains."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,20 @@ def run_command(asked: Asked, running: Running, root: Path | None, console: Cons
     UserError
         A name, length or setting that is wrong; nothing has been run then.
     """
-    task = open_dataset(asked.dataset, {}, root).task if asked.dataset else CREMAD
+    task = open_examined(asked.dataset, {}, root).task if asked.dataset else CREMAD
     study = make_study(asked, task)
     by_lengths = {tuple(shape.lengths.values()): shape for shape in study.shapes}
     store = Store(asked.out).create()
-    missing = sum(wanted(cell, store, running) for cell in cells(study))
+    missing = {cell.id for cell in cells(study) if wanted(cell, store, running)}
+    kept = [store.get(cell.id) for cell in cells(study) if cell.id not in missing]
+    before = sum(bool(failures(record)) for record in kept if record is not None)
+    if before:
+        Console(stderr=True).print(
+            f"{before} cells failed before: --retry-failed runs them again", soft_wrap=True
+        )
     columns = (TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("", total=missing)
+        bar = progress.add_task("", total=len(missing))
         for record in run_study(study, store, running, by_lengths):
             where = ", ".join(f"{n} {steps}" for n, steps in record["cell"]["lengths"].items())
             what = ",".join(record["cell"]["configs"])[:40]
@@ -85,7 +91,7 @@ def run_command(asked: Asked, running: Running, root: Path | None, console: Cons
     records = [r for r in (store.get(cell.id) for cell in cells(study)) if r is not None]
     lead = task.modalities[leading(task, asked.vary)]
     report(study, records, lead.rate, running.memory_limit, asked, console)
-    return not any(record["status"] in BROKEN for record in records)
+    return not any(map(failures, records))
 
 
 def make_study(asked: Asked, task: Task) -> Study:
@@ -272,11 +278,15 @@ def uncounted(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"not counted in {m}: {', '.join(sorted(ops))}" for m, ops in found.items() if ops]
 
 
-def errors(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say of cells that failed why; limits that were broken stand in the tables."""
-    return [
-        f"{','.join(r['cell']['configs'])} {r['cell']['quantity']} at {r['length']}: "
-        f"{r['error']['message']}"
-        for r in records
-        if r["status"] in BROKEN
+def failures(record: Mapping[str, Any]) -> list[str]:
+    """Say what failed in a record and why; limits that were broken stand in the tables."""
+    place = f"{record['cell']['quantity']} at {record['length']}"
+    lines = [
+        f"{each.method} {place}: {each.message}" for each in broken(record) if each.status in FAILED
     ]
+    return list(dict.fromkeys(lines))
+
+
+def errors(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say of all records what failed."""
+    return [line for record in records for line in failures(record)]

@@ -24,7 +24,7 @@ def joules(call: Callable[[], Any], device: str, seconds: float = 1.0) -> float 
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()
-        meter = nvml.nvmlDeviceGetHandleByUUID(str(torch.cuda.get_device_properties(0).uuid))
+        meter = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
         nvml.nvmlDeviceGetTotalEnergyConsumption(meter)
     except Exception:
         # A missing package, library, right or meter each raise an error of their own.

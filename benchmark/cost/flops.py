@@ -3,17 +3,22 @@
 On the meta device no backend takes a path of its own: attention is two matrix products and a
 softmax, a recurrent net its products step by step. What is counted is the mathematics of a method,
 the same whatever machine runs it.
+
+A product of two tensors that are both repeated along an axis of the other is an outer product and
+counts as one, written as ``*`` or as ``addcmul``, unless both come from no input. A product with a
+factor of its own size is element-wise work and counts nothing, nor does a sum: to have
+``(x * y).sum(-1)`` counted as the product of vectors that it is, write ``einsum`` or
+``torch.linalg.vecdot``.
 """
 
 from __future__ import annotations
 
 import copy
-import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +26,12 @@ from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..contract import Batch, FusionMethod, Task
-from .operators import cost, multiplication, outer
+from .calls import Call, composite, described, is_meta, leaves, repeatable, written
+from .operators import cost, distinct, dotted, factors, outer
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,8 @@ def count(
     model.train(training)
     data = shapes(model.task, batch, lengths)
     counting = Counting(model)
-    with counting.modules(), counting:
+    full = {id(steps): lengths[name] for name, steps in data.lengths.items()}
+    with counting.modules(), one_path(), Products(full), counting:
         if training:
             step(model, data)
         else:
@@ -124,6 +132,56 @@ def shapes(
     )
 
 
+@contextmanager
+def one_path() -> Iterator[None]:
+    """Keep torch's transformers off the fused path of evaluation, whose nested tensors need values.
+
+    What it computes is the same.
+    """
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+class Products(TorchFunctionMode):
+    """Gives what operators alone do not show: products of vectors, and lengths on the CPU.
+
+    Parameters
+    ----------
+    full
+        By the identity of each of the batch's tensors of lengths, the length of all examples.
+    """
+
+    def __init__(self, full: Mapping[int, int]):
+        super().__init__()
+        self.full = full
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.linalg.vecdot:
+            return vecdot(*args, **kwargs)
+        if func in MOVES and args[0].is_meta and args[0].dtype is torch.int64:
+            # To pack sequences takes their lengths on the CPU; to unpack, whose is whose.
+            device = "cpu" if func is Tensor.cpu else next(iter((*args[1:], *kwargs.values())), "")
+            if str(device) == "cpu":
+                return torch.full(args[0].shape, self.full.get(id(args[0]), 0))
+        return func(*args, **kwargs)
+
+
+MOVES = (Tensor.cpu, Tensor.to)
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """Take ``torch.linalg.vecdot`` as the product of a row and a column, not as ``*`` and a sum."""
+    row, column = x.conj().movedim(dim, -1).unsqueeze(-2), y.movedim(dim, -1).unsqueeze(-1)
+    return (row @ column).squeeze(-1).squeeze(-1)
+
+
 class Counting(TorchDispatchMode):
     """Counts every operator that runs inside, forward and backward, by the module it belongs to.
 
@@ -137,6 +195,7 @@ class Counting(TorchDispatchMode):
         self.stack = [""]
         self.owners: dict[int, str] = {}
         self.outers: set[int] = set()
+        self.constants: set[int] = set()
         self.by_operator: Counter[str] = Counter()
         self.by_module: Counter[str] = Counter()
         self.uncounted: Counter[str] = Counter()
@@ -166,7 +225,7 @@ class Counting(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func is torch.ops.aten._local_scalar_dense.default and not args[0].is_floating_point():
+        if unknown_index(func, args):
             # A number that picks a row (the weakest of some gradients): whichever, all cost alike.
             return 0
         if composite(func):
@@ -175,41 +234,47 @@ class Counting(TorchDispatchMode):
             if out is not NotImplemented:
                 return out
         tensors = [x for x in leaves((args, kwargs)) if isinstance(x, Tensor)]
-        constant = all(hasattr(x, CONSTANT) for x in tensors)
+        constant = not random(func) and all(place(x) in self.constants for x in tensors)
         node = torch._C._current_autograd_node()
-        derivative = node is not None and node._sequence_nr() in self.outers
-        key = (described((func, args, tuple(kwargs.items()))), constant, derivative)
+        part = "forward"
+        if node is not None:
+            part = "derivative" if node._sequence_nr() in self.outers else "backward"
+        key = (described((func, args, tuple(kwargs.items()))), constant, part)
         known = self.seen.get(key) if repeatable(func) else None
         if known is None:
             out = func(*args, **kwargs)
-            known = self.learn(func, args, kwargs, out, constant=constant, derivative=derivative)
+            known = self.learn(func, args, kwargs, out, constant=constant, part=part)
             if known.made is not None and all(map(is_meta, tensors)):
                 self.seen[key] = known
         else:
             out = known.again()
-        if constant:
-            for made in leaves(out):
-                if isinstance(made, Tensor):
-                    setattr(made, CONSTANT, True)
+        # What is written to a constant makes it none, through whichever of its views.
+        mark = self.constants.add if constant else self.constants.discard
+        for made in (*leaves(out), *written(func, args, kwargs)):
+            if isinstance(made, Tensor):
+                mark(place(made))
         self.record(known, node)
         return out
 
     def learn(
         self, function: Any, args: tuple[Any, ...], kwargs: Any, out: Any, *, constant: bool,
-        derivative: bool,
+        part: Literal["forward", "backward", "derivative"],
     ) -> Call:  # fmt: skip
-        """Measure one call.
+        """Measure one call of the forward or backward pass, or in a product's derivative.
 
         The derivative of an outer product is two products of a matrix and a vector, each written
-        as a multiplication and a sum.
+        as a multiplication and a sum; that of a product of two vectors is two vectors, each scaled
+        by a number.
         """
         name = str(function).removeprefix("aten.")
         name = name.split(".")[0] if str(function).startswith("aten.") else name
-        product = multiplication(function) and not constant
-        crossed = product and outer(args, out)
-        if crossed or (product and derivative):
-            return Call.of("outer", 2 * out.numel(), out, outer=crossed)
-        return Call.of(name, cost(function, args, kwargs, out), out)
+        pair = () if constant else factors(function, args)
+        # What a gradient is expanded to repeats nothing: it is that of a sum.
+        sizes = tuple(distinct(x) if part == "forward" else x.numel() for x in pair)
+        crossed = bool(pair) and outer(sizes, out)
+        if crossed or (pair and part == "derivative"):
+            return Call.of("outer", 2 * out.numel(), out, crossed=crossed)
+        return Call.of(name, cost(function, args, kwargs, out), out, crossed=dotted(function))
 
     def record(self, call: Call, node: Any) -> None:
         """Add one call to its module, and remember whose derivative will be taken."""
@@ -221,7 +286,7 @@ class Counting(TorchDispatchMode):
             # The running operator's own node has been made: it has the number before the next.
             number = torch._C._autograd._get_sequence_nr() - 1  # pyright: ignore
             self.owners[number] = owner
-            if call.outer:
+            if call.crossed:
                 self.outers.add(number)
         if call.flops is None:
             self.uncounted[call.name] += 1
@@ -240,88 +305,20 @@ class Counting(TorchDispatchMode):
         )
 
 
-@dataclass(frozen=True)
-class Call:
-    """What one operator on tensors of certain shapes costs and makes; equal calls recur.
-
-    Parameters
-    ----------
-    name, flops
-        The operator, and its FLOPs, None where nobody knows them.
-    outer
-        Whether it is an outer product, whose derivative is to be counted as such.
-    made
-        Shape, strides and type of each tensor in its result, and None for each that is not made.
-    single
-        Whether the result is one tensor, and no tuple.
-    """
-
-    name: str
-    flops: int | None
-    outer: bool
-    made: tuple[tuple[Any, Any, torch.dtype] | None, ...] | None
-    single: bool
-
-    @classmethod
-    def of(cls, name: str, flops: int | None, out: Any, outer: bool = False) -> Call:
-        parts = (out,) if isinstance(out, Tensor) else out
-        known = isinstance(parts, tuple) and all(x is None or is_meta(x) for x in parts)
-        made = None
-        if known:
-            made = tuple(None if x is None else (x.shape, x.stride(), x.dtype) for x in parts)
-        return cls(name, flops, outer, made, isinstance(out, Tensor))
-
-    def again(self) -> Any:
-        """Make what the first call made, without working out its shape again."""
-        new = [
-            None if x is None else torch.empty_strided(x[0], x[1], dtype=x[2], device="meta")
-            for x in self.made or ()
-        ]
-        return new[0] if self.single else tuple(new)
-
-
-CONSTANT = "_made_of_no_input"
-"""Attribute of tensors that come from neither data nor parameters: a table of positions."""
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """Yield what stands in nested lists, tuples and tables."""
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
-    else:
-        yield value
-
-
-def described(value: Any) -> Any:
-    """Return what decides an operator's result on meta: shapes, layouts, and all other values."""
-    if isinstance(value, Tensor):
-        return value.shape, value.stride(), value.dtype
-    if isinstance(value, list | tuple):
-        return tuple(map(described, value))
-    return type(value), value
-
-
-def is_meta(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_meta
-
-
-@functools.cache
-def repeatable(function: Any) -> bool:
-    """Whether equal calls make new tensors of equal shapes, and change and alias none."""
-    return isinstance(function, torch._ops.OpOverload) and not any(
-        part.alias_info for part in (*function._schema.arguments, *function._schema.returns)
-    )
-
-
-@functools.cache
-def composite(function: Any) -> bool:
-    """Whether an operator is written in terms of others that are to be counted in its place."""
+def unknown_index(function: Any, args: tuple[Any, ...]) -> bool:
+    """Whether an operator reads a whole number of a tensor that has no values."""
     return (
-        isinstance(function, torch._ops.OpOverload)
-        and function.namespace != "prim"
-        and function._can_decompose()
+        function is torch.ops.aten._local_scalar_dense.default
+        and args[0].is_meta
+        and not args[0].is_floating_point()
     )
+
+
+def random(function: Any) -> bool:
+    """Whether an operator draws numbers: they come from no input, and are new in every step."""
+    return torch.Tag.nondeterministic_seeded in getattr(function, "tags", ())
+
+
+def place(tensor: Tensor) -> int:
+    """Identify a tensor's storage among all that are alive; its views share it."""
+    return tensor.untyped_storage()._cdata

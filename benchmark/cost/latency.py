@@ -7,6 +7,7 @@ a round.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from .steps import Device
 
 LEAST = 10
 """Rounds before the spread is judged."""
@@ -54,9 +57,17 @@ class Latency:
     samples: tuple[float, ...]
 
 
+class TurnError(Exception):
+    """A piece of work raised in its turn; the cause is what it raised."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.name = name
+
+
 def measure(
-    work: Mapping[str, Callable[[], Any]], baseline: str, *, budget: float, device: str = "cpu",
-    warm_up: int = 1, most: int = 1000, seed: int = 0,
+    work: Mapping[str, Callable[[], Any]], baseline: str, *, budget: float, device: Device = "cpu",
+    warm_up: int = 1, most: int = 1000, seed: int = 0, noted: Callable[[str], Any] = str,
 ) -> dict[str, Latency]:  # fmt: skip
     """Time pieces of work against one another.
 
@@ -70,21 +81,28 @@ def measure(
         Seconds after which no new round is begun, once there are three. Before that, timing ends
         when every ratio is known to PRECISION and every spread has settled, or will not.
     device
-        On ``"cuda"`` times are those of CUDA events, read after one synchronisation at the end.
+        On ``"cuda"`` times are those between two CUDA events on a device that was idle before.
     warm_up
         Rounds that are not counted.
     most
         Rounds at most.
+    noted
+        Called with each name before its turn, outside what is timed.
+
+    Raises
+    ------
+    TurnError
+        A piece of work raised.
     """
     chance = np.random.default_rng(seed)
     names = list(work)
     take = rounds_on_gpu if device == "cuda" else rounds_on_cpu
-    take(work, names, chance, warm_up)
+    work = {name: functools.partial(turn, name, call) for name, call in work.items()}
+    take(work, names, chance, warm_up, noted)
     times: dict[str, list[float]] = {name: [] for name in names}
     begun = time.perf_counter()
     while True:
-        # On a GPU many rounds go by between two synchronisations.
-        for name, found in take(work, names, chance, 10 if device == "cuda" else 1).items():
+        for name, found in take(work, names, chance, 1, noted).items():
             times[name] += found
         repeats = len(times[baseline])
         if repeats >= most or enough(times, baseline):
@@ -95,14 +113,23 @@ def measure(
     return {name: summary(np.asarray(t), base, seed) for name, t in times.items()}
 
 
+def turn(name: str, call: Callable[[], Any]) -> None:
+    """Run a piece of work, and say whose an error was."""
+    try:
+        call()
+    except Exception as error:
+        raise TurnError(name) from error
+
+
 def rounds_on_cpu(
     work: Mapping[str, Callable[[], Any]], names: Sequence[str], chance: np.random.Generator,
-    count: int,
+    count: int, noted: Callable[[str], Any] = str,
 ) -> dict[str, list[float]]:  # fmt: skip
     """Run rounds, each name once in an order of its own; return wall-clock seconds."""
     times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(count):
         for name in map(str, chance.permutation(np.asarray(names))):
+            noted(name)
             start = time.perf_counter()
             work[name]()
             times[name].append(time.perf_counter() - start)
@@ -111,13 +138,19 @@ def rounds_on_cpu(
 
 def rounds_on_gpu(
     work: Mapping[str, Callable[[], Any]], names: Sequence[str], chance: np.random.Generator,
-    count: int,
+    count: int, noted: Callable[[str], Any] = str,
 ) -> dict[str, list[float]]:  # fmt: skip
-    """Run rounds between CUDA events; return the seconds between them."""
+    """Run rounds between CUDA events; return the seconds between them.
+
+    Each call begins on an idle device. Behind a long call the launches of a short one would be
+    hidden, behind a short one not: its time would depend on whose turn was before.
+    """
     marks: list[tuple[str, Any, Any]] = []
     for _ in range(count):
         for name in map(str, chance.permutation(np.asarray(names))):
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()  # what it raises is of the turn before, and noted so
+            noted(name)
             start.record()
             work[name]()
             end.record()

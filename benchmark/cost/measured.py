@@ -6,89 +6,103 @@ GPU the caching allocator keeps its own peaks.
 
 from __future__ import annotations
 
+import gc
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from ..contract import Batch, FusionMethod
+from ..contract import FusionMethod
 from .bounds import TooSlowError
 from .steps import Device, Measured, full_batch
 
 SPAN = "fusemark: "
+WARM_UP = {"cpu": 1, "cuda": 2}
+"""Calls before the measured one; on a GPU the first also loads kernels, which takes seconds."""
+LONGER = {"inference": 1, "training": 3}
+"""By pass, how many predictions a call takes about as long as."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Peak of a prediction and of a training step, in bytes.
+    """Peak of one pass.
 
     Parameters
     ----------
-    inference, training
-        Allocated for tensors, parameters and all.
-    inference_reserved, training_reserved
-        What a GPU's allocator held for them; None on the CPU.
+    allocated
+        Bytes of tensors, parameters and all.
+    reserved
+        Bytes that a GPU's allocator held for them; None on the CPU.
+    seconds
+        What the last call of the warm-up took.
     """
 
-    inference: int
-    training: int
-    inference_reserved: int | None = None
-    training_reserved: int | None = None
+    allocated: int
+    reserved: int | None
+    seconds: float
 
 
 def measure_memory(
     build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int],
-    device: Device = "cpu", dtype: str = "float32", limit: float = math.inf,
+    work: Literal["inference", "training"], device: Device = "cpu", dtype: str = "float32",
+    limit: float = math.inf,
 ) -> Peak:  # fmt: skip
-    """Measure both peaks, each after a warm-up of its own.
+    """Measure the peak of a prediction, or of a training step that is not the first.
 
-    Call it in a fresh process: what was allocated before is not seen.
+    Call it in a fresh process: what was allocated before is not seen on the CPU, and on a GPU what
+    is cached counts as reserved.
 
     Raises
     ------
     TooSlowError
-        A prediction takes longer than the limit, in seconds; a training step takes about three
-        times as long.
+        A prediction takes longer than the limit, in seconds, or a training step than three times
+        that: it is about three predictions.
     """
+    gc.collect()
+    steps = phases(build, batch, lengths, work, device, dtype, limit)
     if device == "cuda":
-        return on_gpu(build, batch, lengths, dtype, limit)
+        seconds = next(steps)
+        torch.cuda.reset_peak_memory_stats()
+        next(steps)
+        return Peak(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), seconds)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        for _ in phases(build, batch, lengths, "cpu", dtype, limit):
-            pass
+        seconds = next(steps)
+        next(steps)
     peaks = spans(profiled.profiler.kineto_results.events())  # pyright: ignore
-    return Peak(peaks["inference"], peaks["training"])
+    return Peak(peaks[work], None, seconds)
 
 
 def phases(
-    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int], device: Device,
-    dtype: str, limit: float,
-) -> Iterable[str]:  # fmt: skip
-    """Warm up, say so, then do what is measured; first a prediction, then a training step."""
+    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int],
+    work: Literal["inference", "training"], device: Device, dtype: str, limit: float,
+) -> Iterator[float]:  # fmt: skip
+    """Warm up and yield the seconds of the last call; then do what is measured, and yield again."""
     measured = Measured(build().to(device), device, dtype)
     data = full_batch(measured.model.task, batch, lengths, device)
-    work: dict[str, Callable[[Batch], Any]] = {
-        "inference": measured.predict,
-        "training": measured.train,
-    }
-    for name, function in work.items():
-        measured.model.train(name == "training")
+    measured.model.train(work == "training")
+    function = measured.train if work == "training" else measured.predict
+
+    def call() -> float:
         start = time.perf_counter()
         function(data)
         if device == "cuda":
             torch.cuda.synchronize()
-        took = time.perf_counter() - start
-        if name == "inference" and took > limit:
-            raise TooSlowError(
-                f"a prediction takes {took:.3g} s, over the limit of a call, {limit:g} s"
-            )
-        yield f"before {name}"
-        with record_function(SPAN + name):
-            function(data)
-        yield name
+        return time.perf_counter() - start
+
+    took = [call() for _ in range(WARM_UP[device])][-1]
+    if took > LONGER[work] * limit:
+        what = {"inference": "prediction", "training": "training step"}[work]
+        raise TooSlowError(
+            f"a {what} takes {took:.3g} s, over {LONGER[work]} x the limit of a call, {limit:g} s"
+        )
+    yield took
+    with record_function(SPAN + work):
+        call()
+    yield took
 
 
 def spans(events: Iterable[Any]) -> dict[str, int]:
@@ -113,21 +127,3 @@ def spans(events: Iterable[Any]) -> dict[str, int]:
             now += size
         peaks[name] = max(peak, now)
     return peaks
-
-
-def on_gpu(
-    build: Callable[[], FusionMethod], batch: int, lengths: Mapping[str, int], dtype: str,
-    limit: float,
-) -> Peak:  # fmt: skip
-    """Measure both peaks by the caching allocator of a GPU."""
-    found = {}
-    for phase in phases(build, batch, lengths, "cuda", dtype, limit):
-        torch.cuda.synchronize()
-        if phase.startswith("before"):
-            torch.cuda.reset_peak_memory_stats()
-        else:
-            found[phase] = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
-    (inference, inference_reserved), (training, training_reserved) = (
-        found["inference"], found["training"],
-    )  # fmt: skip
-    return Peak(inference, training, inference_reserved, training_reserved)

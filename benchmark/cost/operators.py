@@ -66,6 +66,29 @@ def distances(x: Tensor, y: Tensor, *_: Any) -> int:
     return 3 * prod(x.shape[:-2]) * x.shape[-2] * y.shape[-2] * x.shape[-1]
 
 
+def expanded_distances(x: Tensor, y: Tensor) -> int:
+    """Cost of the one product that yields |x|^2 + |y|^2 - 2 xy: of rows longer by two numbers."""
+    return 2 * prod(x.shape[:-2]) * x.shape[-2] * y.shape[-2] * (x.shape[-1] + 2)
+
+
+def own_distances(x: Tensor, *_: Any) -> int:
+    """Cost of the distances of each pair of rows of one matrix."""
+    return 3 * x.shape[0] * (x.shape[0] - 1) // 2 * x.shape[1]
+
+
+def bags(
+    weight: Tensor, indices: Tensor, _offsets: Any, _scale: bool = False, _mode: int = 0,
+    _sparse: bool = False, weights: Tensor | None = None, *_: Any,
+) -> int:  # fmt: skip
+    """Cost of a weighted sum of rows; the sum, mean or maximum of rows is a reduction."""
+    return 0 if weights is None else 2 * indices.numel() * weight.shape[-1]
+
+
+def bags_backward(grad: Tensor, indices: Tensor, *rest: Any) -> int:
+    """Cost of the rows' gradient: as much again where they were weighted."""
+    return 0 if rest[8] is None else 2 * indices.numel() * grad.shape[-1]
+
+
 FORMULAS: dict[Any, Formula] = {
     **flop_counter.flop_registry,
     aten.convolution_backward: operands(convolution_backward),
@@ -78,20 +101,32 @@ FORMULAS: dict[Any, Formula] = {
     aten.addbmm: operands(lambda c, a, b, **_: 2 * a.numel() * b.shape[-1]),  # noqa: ARG005
     aten._cdist_forward: operands(distances),
     aten._cdist_backward: operands(lambda grad, x, y, *_: distances(x, y)),  # noqa: ARG005
+    aten._euclidean_dist: operands(expanded_distances),
+    aten._pdist_forward: operands(own_distances),
+    aten._pdist_backward: operands(lambda grad, x, *_: own_distances(x)),  # noqa: ARG005
+    aten._embedding_bag: operands(bags),
+    aten._embedding_bag_forward_only: operands(bags),
+    aten._embedding_bag_backward: operands(bags_backward),
+    aten._embedding_bag_per_sample_weights_backward: operands(
+        lambda grad, weight, indices, *_: 2 * indices.numel() * grad.shape[-1]  # noqa: ARG005
+    ),
 }
 """By operator, its FLOPs from its arguments and its result ``out_val``."""
+
+MULTIPLICATIONS = {aten.mul: 0, aten.mul_: 0, aten.addcmul: 1, aten.addcmul_: 1}
+"""By operator that multiplies element by element, which of its arguments is the first factor."""
 
 FREE = frozenset(
     # One word a line, as a list would have them, is two hundred lines.
     """
-    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _assert_async _cdist_sum _embedding_bag
-    _foreach_add _foreach_addcdiv _foreach_addcmul _foreach_div _foreach_lerp _foreach_mul
-    _foreach_norm _foreach_sqrt _fused_adam _fused_adamw _linalg_check_errors
-    _local_scalar_dense _log_softmax _log_softmax_backward_data _native_batch_norm_legit
-    _native_batch_norm_legit_functional _pack_padded_sequence _pack_padded_sequence_backward
-    _pad_packed_sequence _pdist_sum _safe_softmax _softmax _softmax_backward_data
-    _thnn_fused_gru_cell _thnn_fused_lstm_cell _thnn_fused_lstm_cell_backward_impl _to_copy
-    _unique2 _unsafe_index _unsafe_index_put _unsafe_view adaptive_avg_pool1d
+    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _assert_async _foreach_add
+    _foreach_addcdiv _foreach_addcmul _foreach_div _foreach_lerp _foreach_mul _foreach_norm
+    _foreach_sqrt _fused_adam _fused_adamw _linalg_check_errors _local_scalar_dense _log_softmax
+    _log_softmax_backward_data _native_batch_norm_legit _native_batch_norm_legit_functional
+    _pack_padded_sequence _pack_padded_sequence_backward _pad_packed_sequence _safe_softmax
+    _softmax _softmax_backward_data _thnn_fused_gru_cell _thnn_fused_lstm_cell
+    _thnn_fused_lstm_cell_backward_impl _to_copy _unique2 _unsafe_index _unsafe_index_put
+    _unsafe_view _weight_norm_interface _weight_norm_interface_backward adaptive_avg_pool1d
     adaptive_max_pool2d adaptive_max_pool2d_backward all amax amin aminmax any arange argmax
     argmin argsort as_strided_copy as_strided_scatter avg_pool2d avg_pool2d_backward avg_pool3d
     avg_pool3d_backward bernoulli bincount bucketize cat channel_shuffle clone col2im
@@ -115,11 +150,11 @@ FREE = frozenset(
     scalar_tensor scatter scatter_add scatter_reduce searchsorted select_backward select_scatter
     set slice_backward slice_scatter smooth_l1_loss_backward sort split_with_sizes_copy squeeze
     stack std std_mean sum take topk trace transpose tril tril_indices triu triu_indices
-    unfold_backward uniform unique_consecutive unique_dim unsqueeze upsample_bicubic2d
-    upsample_bicubic2d_backward upsample_bilinear2d upsample_bilinear2d_backward
-    upsample_linear1d upsample_linear1d_backward upsample_nearest1d upsample_nearest1d_backward
-    upsample_nearest2d upsample_nearest2d_backward value_selecting_reduction_backward var
-    var_mean view_copy where zero zeros zeros_like
+    unfold_backward uniform unique_consecutive unique_dim unsafe_split unsafe_split_with_sizes
+    unsqueeze upsample_bicubic2d upsample_bicubic2d_backward upsample_bilinear2d
+    upsample_bilinear2d_backward upsample_linear1d upsample_linear1d_backward upsample_nearest1d
+    upsample_nearest1d_backward upsample_nearest2d upsample_nearest2d_backward
+    value_selecting_reduction_backward var var_mean view_copy where zero zeros zeros_like
     """.split()  # noqa: SIM905
 )
 """Names of aten's operators, beside element-wise ones and views, that count zero."""
@@ -154,21 +189,29 @@ def free(function: Any) -> bool:
     return namespace == "prim" or (namespace == "aten" and (name in FREE or name[:-1] in FREE))
 
 
-def multiplication(function: Any) -> bool:
-    """Whether an operator multiplies element by element."""
-    return getattr(function, "_overloadpacket", None) in (aten.mul, aten.mul_)
+def factors(function: Any, args: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Return the two tensors that an operator multiplies element by element; none of any other."""
+    first = MULTIPLICATIONS.get(getattr(function, "_overloadpacket", function))
+    pair = () if first is None else tuple(args[first : first + 2])
+    return pair if len(pair) == 2 and all(isinstance(x, Tensor) for x in pair) else ()
 
 
-def outer(factors: Sequence[Any], product: Tensor) -> bool:
-    """Whether a multiplication with broadcasting is an outer product.
+def outer(sizes: Sequence[int], product: Tensor) -> bool:
+    """Whether a multiplication with broadcasting is an outer product, from its factors' sizes.
 
     Each factor is repeated along an axis of the other: every number of the result is a product of
     its own, as in the matrix product of a column and a row. A factor of the result's own size is
     scaled, element by element, whatever it is scaled by.
     """
-    tensors = [x for x in factors[:2] if isinstance(x, Tensor)]
-    return (
-        len(tensors) == 2
-        and product.is_floating_point()
-        and all(0 < x.numel() < product.numel() for x in tensors)
-    )
+    numbers = product.is_floating_point() or product.is_complex()
+    return numbers and all(0 < size < product.numel() for size in sizes)
+
+
+def distinct(tensor: Tensor) -> int:
+    """Count a tensor's numbers without those that ``expand`` repeats."""
+    return prod(n for n, step in zip(tensor.shape, tensor.stride(), strict=True) if step or n == 0)
+
+
+def dotted(function: Any) -> bool:
+    """Whether an operator is the product of two vectors."""
+    return getattr(function, "_overloadpacket", None) in (aten.dot, aten.vdot)

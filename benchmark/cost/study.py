@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +13,14 @@ import torch
 
 from ..contract import Task
 from ..digest import PACKAGE, code_digest, source
-from ..executors import default_memory_limit
 from ..provenance import git_state, machine, versions
 from ..recipes import Settings, parse
-from ..store import Store
-from .cells import Configs, CostCell, Limits, Quantity
+from .cells import Configs, CostCell, Quantity
 from .steps import Device
 from .sweep import Shape, task_at
-from .workers import CostDone, CostJob, run_jobs
+from .workers import CostDone
 
 SCHEMA = 1
-COUNTED: tuple[Quantity, ...] = ("flops", "predicted")
 
 
 @dataclass(frozen=True)
@@ -112,11 +108,10 @@ def cells(study: Study) -> list[CostCell]:
 
 
 def machines(study: Study, quantity: Quantity) -> list[tuple[Device, str]]:
-    """Return devices and types of a quantity; counting has neither, predicting has the CPU."""
+    """Return devices and types of a quantity; counting has neither."""
     if quantity == "flops":
         return [("cpu", "float32")]
-    devices: tuple[Device, ...] = ("cpu",) if quantity == "predicted" else study.devices
-    return [(device, dtype) for device in devices for dtype in study.dtypes]
+    return [(device, dtype) for device in study.devices for dtype in study.dtypes]
 
 
 def cell(
@@ -135,68 +130,6 @@ def cell(
         threads=study.threads if quantity in ("latency", "memory") else 1,
         baseline=study.baseline if latency else "",
     )
-
-
-def run_study(
-    study: Study, store: Store, running: Running, shapes: Mapping[tuple[int, ...], Shape]
-) -> Iterator[dict[str, Any]]:
-    """Run what the store lacks, put each record into it, and yield the record.
-
-    What is counted runs on all cores; what is measured in time runs alone, at the end.
-    """
-    missing = [c for c in cells(study) if wanted(c, store, running)]
-    workers = running.workers or os.cpu_count() or 1
-    limit = running.memory_limit or default_memory_limit(workers)
-    limits = Limits(limit, running.call_limit, running.budget)
-    alone = [c for c in missing if c.quantity == "latency" or c.device == "cuda"]
-    several = [c for c in missing if c not in alone]
-    for group, side_by_side in ((several, workers), (alone, 1)):
-        jobs = series(group, limits, running, predicted_peaks(store)) if group else []
-        for done in run_jobs(jobs, side_by_side):
-            record = make_record(done, shapes[tuple(done.cell.lengths.values())], study.vary)
-            store.put(record, None)
-            yield record
-
-
-def wanted(cell: CostCell, store: Store, running: Running) -> bool:
-    """Whether a cell is to be run: it is missing, was made by other code, or failed before."""
-    record = store.get(cell.id)
-    if record is None:
-        return True
-    if record["code"]["digest"] != digest(cell):
-        return not running.keep_stale
-    return record["status"] != "ok" and running.retry_failed
-
-
-def series(
-    group: Sequence[CostCell], limits: Limits, running: Running,
-    peaks: Mapping[tuple[Any, ...], int],
-) -> list[list[CostJob]]:  # fmt: skip
-    """Put cells into jobs: counted ones of a method together, measured ones each by itself."""
-    found: dict[tuple[Any, ...], list[CostCell]] = {}
-    for each in group:
-        key = (each.quantity, each.method, each.batch, each.device, each.dtype)
-        found.setdefault(key, []).append(each)
-    made = []
-    for (quantity, *_), members in found.items():
-        parts = [members] if quantity in COUNTED else [[member] for member in members]
-        made.append(
-            [
-                CostJob(
-                    tuple(part), informed(limits, part[0], peaks), running.plugins, os.getpid(),
-                    running.time_limit * len(part),
-                )
-                for part in parts
-            ]
-        )  # fmt: skip
-    return made
-
-
-def informed(limits: Limits, cell: CostCell, peaks: Mapping[tuple[Any, ...], int]) -> Limits:
-    """Add what the cell's methods are predicted to need, where that is known."""
-    place = (cell.batch, tuple(cell.lengths.values()), cell.dtype)
-    known = {name: peaks[name, *place] for name in cell.configs if (name, *place) in peaks}
-    return replace(limits, peaks=known)
 
 
 def digest(cell: CostCell) -> str:
@@ -225,9 +158,12 @@ def formulas_beside(module: str) -> str:
     return total.hexdigest()[:8]
 
 
-def make_record(done: CostDone, shape: Shape, vary: str) -> dict[str, Any]:
-    """Return the record of a finished cell."""
+def make_record(
+    done: CostDone, shape: Shape, vary: str, limits: Mapping[str, float | None] | None = None
+) -> dict[str, Any]:
+    """Return the record of a finished cell, with the limits that it was run under, if any."""
     result = dict(done.result)
+    used = done.used
     return {
         "schema": SCHEMA,
         "id": done.cell.id,
@@ -239,21 +175,12 @@ def make_record(done: CostDone, shape: Shape, vary: str) -> dict[str, Any]:
         "error": result.pop("error", None),
         "result": result,
         "duration": done.seconds,
+        "limits": limits,
+        "used": used and {"memory": used.memory, "time": used.seconds},
         "versions": versions(),
         "machine": {**machine(), "threads": done.cell.threads},
+        "gpu": used and used.gpu,
         "git": git_state(),
         "code": {"digest": digest(done.cell)},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def predicted_peaks(store: Store) -> dict[tuple[Any, ...], int]:
-    """Return the predicted peak of a training step by method, batch, lengths and type."""
-    found = {}
-    for record in store.records():
-        asked = record["cell"]
-        if asked.get("quantity") == "predicted" and record["status"] == "ok":
-            method = next(iter(asked["configs"]))
-            key = (method, asked["batch"], tuple(asked["lengths"].values()), asked["dtype"])
-            found[key] = record["result"]["training"]
-    return found

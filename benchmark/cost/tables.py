@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from .crossing import break_even, interpolated
 from .rows import Growth, Row
-from .scaling import break_even, interpolated
 from .units import prefixed
 
 SIGNS = {"extended": "*", "uncounted": "!", "unsettled": "~", "over": "^"}

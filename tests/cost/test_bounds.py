@@ -5,17 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fusemark.benchmark.cost.ahead import FASTER, bound, told
+from fusemark.benchmark.cost.blocks import latency_results
 from fusemark.benchmark.cost.bounds import TooSlowError, fastest, least_seconds
-from fusemark.benchmark.cost.cells import (
-    FASTER,
-    Before,
-    CostCell,
-    Limits,
-    bound,
-    latency_results,
-    memory_results,
-    told,
-)
+from fusemark.benchmark.cost.cells import Before, CostCell, Limits
+from fusemark.benchmark.cost.kinds import memory_results
 from fusemark.benchmark.cost.measured import measure_memory
 from fusemark.benchmark.cost.steps import Measured, full_batch
 from fusemark.benchmark.cost.sweep import CREMAD
@@ -69,11 +63,14 @@ def test_latency_of_what_is_too_slow_is_a_mark():
         assert set(found[work]["too_slow"]) == {"late-concat", "mult"}
 
 
-def test_a_prediction_over_the_limit_ends_a_measurement_before_training():
+@pytest.mark.parametrize(
+    ("work", "said"), [("inference", "prediction"), ("training", "training step")]
+)
+def test_a_call_over_the_limit_is_not_measured(work, said):
     asked = cell("memory", "late-concat")
     build = asked.builder("late-concat")
-    with pytest.raises(TooSlowError, match="a prediction takes"):
-        measure_memory(lambda: build(LENGTHS), 8, LENGTHS, limit=1e-9)
+    with pytest.raises(TooSlowError, match=f"a {said} takes"):
+        measure_memory(lambda: build(LENGTHS), 8, LENGTHS, work, limit=1e-9)
 
 
 def test_what_a_shorter_length_took_bounds_the_next():
@@ -81,7 +78,12 @@ def test_what_a_shorter_length_took_bounds_the_next():
     short, longer = LENGTHS, {name: 2 * steps for name, steps in LENGTHS.items()}
     asked = cell("latency", "late-concat", "chunked")
     result = {
-        work: {"times": {"late-concat": {"median": 0.3}}, "too_slow": {"chunked": 2.0}}
+        work: {
+            "times": {"late-concat": {"median": 0.3}},
+            "too_slow": {"chunked": 2.0},
+            "too_large": {},
+            "broken": {},
+        }
         for work in ("inference", "training")
     }
     limits = told(Limits(2**40), asked, result)
@@ -90,9 +92,9 @@ def test_what_a_shorter_length_took_bounds_the_next():
     ahead = replace(asked, lengths=longer)
     model = asked.builder("late-concat", "meta")
     more = model(longer).flops(8, longer, True) / model(short).flops(8, short, True)
-    least = bound(ahead, "late-concat", True, limits.before)
+    least = bound(ahead, "late-concat", "training", limits.before)
     assert least == pytest.approx(0.3 * more / FASTER)
-    assert least > bound(ahead, "late-concat", True, None)
+    assert least > bound(ahead, "late-concat", "training", None)
     (found,) = latency_results([ahead], replace(limits, call=0.35, budget=0.1))
     for work in ("inference", "training"):
         assert set(found[work]["too_slow"]) == {"late-concat", "chunked"}

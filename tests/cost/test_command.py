@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from fusemark.benchmark import cli
-from fusemark.benchmark.cost.study import formulas_beside
-from fusemark.benchmark.cost.sweep import CREMAD
+from fusemark.benchmark import Store, cli
+from fusemark.benchmark.cost.cells import CostCell
+from fusemark.benchmark.cost.study import formulas_beside, make_record
+from fusemark.benchmark.cost.sweep import CREMAD, Shape
+from fusemark.benchmark.cost.workers import CostDone
 from fusemark.benchmark.registry import load_plugin
 
 
@@ -110,6 +114,53 @@ def test_a_broken_memory_limit_is_a_result(known, tmp_path, monkeypatch, capsys)
         if (row["quantity"], row["work"]) == ("predicted", "inference")
     }
     assert marks == {"64": "", "128": "over", "256": "over"}
+
+
+def test_a_pass_that_breaks_leaves_the_other_and_a_larger_limit_runs_it_again(
+    tmp_path, monkeypatch
+):
+    """768 MiB in training alone: with the worker itself over 1 GiB, and under 4 GiB."""
+    plugin = Path(__file__).parent / "breaking.py"
+    words = (
+        "--methods", "breaking-greedy", "--lengths", "101", "--batch", "1", "--vary", "visual",
+        "--only", "memory", "--call-limit", "60s", "--out", tmp_path,
+    )  # fmt: skip
+    hoard = vars(sys.modules[load_plugin(plugin)])["HOARD"]
+    bench(plugin, *words, "--memory-limit", "1GiB", monkeypatch=monkeypatch)
+    inference = values(tmp_path, "memory")["breaking-greedy", 101]
+    assert isinstance(inference, float)
+    assert values(tmp_path, "memory", "training") == {("breaking-greedy", 101): "memory"}
+    bench(plugin, *words, "--memory-limit", "4GiB", monkeypatch=monkeypatch)
+    training = values(tmp_path, "memory", "training")["breaking-greedy", 101]
+    assert isinstance(training, float)
+    assert hoard < training < hoard + 2 * inference
+    bench(plugin, *words, "--memory-limit", "1GiB", monkeypatch=monkeypatch)
+    assert values(tmp_path, "memory") == {("breaking-greedy", 101): inference}
+    assert values(tmp_path, "memory", "training") == {("breaking-greedy", 101): "memory"}
+
+
+def test_what_failed_is_named_again_and_not_run_unless_asked(known, tmp_path, monkeypatch, capsys):
+    task = replace(CREMAD, modalities={
+        name: replace(m, max_length={"audio": 188, "visual": 8}[name])
+        for name, m in CREMAD.modalities.items()
+    })  # fmt: skip
+    lengths = {"audio": 188, "visual": 8}
+    asked = CostCell("flops", {"known-idle": {"known-idle": {}}}, task, 1, lengths)
+    error = {"type": "ValueError", "message": "no such luck", "traceback": ""}
+    done = CostDone(asked, "failed", {"error": error})
+    store = Store(tmp_path).create()
+    store.put(make_record(done, Shape(8, lengths, 8 / 30), "visual"), None)
+    words = ("--methods", "known-idle", "--lengths", "8", "--batch", "1", "--vary", "visual",
+             "--only", "flops", "--out", tmp_path)  # fmt: skip
+    with pytest.raises(SystemExit) as exit_:
+        bench(known, *words, monkeypatch=monkeypatch)
+    assert exit_.value.code == 1
+    told = capsys.readouterr()
+    assert "1 cells failed before: --retry-failed runs them again" in told.err
+    assert "known-idle flops at 8: no such luck" in told.out
+    bench(known, *words, "--retry-failed", "--memory-limit", "1MiB", "--time-limit", "1s",
+          monkeypatch=monkeypatch)  # fmt: skip
+    assert values(tmp_path, "flops") == {("known-idle", 8): 0.0}
 
 
 @pytest.mark.parametrize(
