@@ -1,4 +1,4 @@
-"""From which length on one method costs less than another, as ``bench cost`` found it."""
+"""From which length on one method's FLOPs are fewer than another's, as ``bench cost`` found it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from .formatting import NOTHING, Number, clean, integer, number
 from .grids import Column, Entry, Grid
 
 
-def grid(found: Mapping[str, Any], work: str = "inference") -> Grid | None:
+def grid(
+    found: Mapping[str, Any], work: str = "inference", anchor: str = "break-even"
+) -> Grid | None:
     """Each method's FLOPs against the baseline's: where they cross, and by how much they differ.
 
     Parameters
@@ -18,6 +20,8 @@ def grid(found: Mapping[str, Any], work: str = "inference") -> Grid | None:
         The ``cost.json`` that ``bench cost`` wrote beside its records.
     work
         ``inference`` or ``training``.
+    anchor
+        Prefix of the table's own.
     """
     batch = min((each["batch"] for each in found["break_even"]), default=None)
     shown = [
@@ -59,7 +63,7 @@ def grid(found: Mapping[str, Any], work: str = "inference") -> Grid | None:
         f"{integer(lengths[-1])} steps; {clean(what)}. The slope is the exponent of the length at "
         f"the longest."
     )
-    return Grid(f"break-even-{work}", caption, tuple(head), tuple(rows))
+    return Grid(f"{anchor}-{work}", caption, tuple(head), tuple(rows))
 
 
 def crossing(each: Mapping[str, Any]) -> str:

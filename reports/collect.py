@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..benchmark.contract.errors import UserError
 from ..benchmark.store import Store, read_json
-from . import evidence
+from . import evidence_tests, family
 from .across import Across, across
 from .cells import Cell
-from .comparisons import Comparison, against_baseline, fusion_against_single, holds_for
+from .comparisons import (
+    Comparison,
+    against_baseline,
+    fusion_against_single,
+    holds_for,
+    over_seeds,
+)
 from .costs import Costs, costs
 from .details import (
     Absence,
@@ -26,6 +33,7 @@ from .details import (
     per_class,
 )
 from .evidence import Evidence, Rules
+from .family import Family
 from .formatting import clean
 from .gaps import Gaps, gaps
 from .grouping import Group, Row, grouped
@@ -34,6 +42,8 @@ from .metrics import LEVELLED, Metric, columns
 from .outcomes import Outcome, outcomes
 from .pairwise import Pairwise, pairwise
 from .predictions import Predictions, design_of
+from .protocol import Further, further
+from .protocol_examples import Examples
 from .provenance import Provenance, provenance
 from .published import Published, published
 from .speakers import Speakers, speakers
@@ -78,6 +88,12 @@ class Table:
         Level of a constant answer; accuracy of the oracle of all modalities, measured.
     ceiling_exact
         The same in closed form; nan where nobody knows it.
+    compared
+        Every two methods: the comparisons that the plan fixed, and the exploratory others.
+    family
+        What the plan's comparisons are corrected over, here and on the other datasets.
+    further
+        The protocol's statistics beside the verdict.
     settings
         The dataset's own.
     harnesses
@@ -96,8 +112,9 @@ class Table:
     comparisons: tuple[Comparison, ...]
     single: Comparison | None
     looks: Looks | None
-    evidence: tuple[Evidence, ...]
-    pairs: Pairwise | None
+    compared: tuple[Evidence, ...]
+    family: Family
+    further: Further
     speakers: Speakers | None
     variance: Variance | None
     published: tuple[Published, ...]
@@ -118,6 +135,21 @@ class Table:
     @property
     def primary(self) -> Metric:
         return self.metrics[0]
+
+    @property
+    def crossed(self) -> bool:
+        """Whether every seed is tested on the same examples."""
+        return self.protocol is None or self.protocol.design == "crossed"
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The comparisons that the plan fixed."""
+        return tuple(found for found in self.compared if found.confirmatory)
+
+    @cached_property
+    def pairs(self) -> Pairwise | None:
+        """Every two methods in both directions, with the ranks that are left open."""
+        return pairwise(self.standings, self.compared, self.primary)
 
     @property
     def measured(self) -> tuple[Standing, ...]:
@@ -175,29 +207,34 @@ def collect(store_path: Path) -> Report:
         raise UserError(
             f"{str(store_path)!r} holds no results; expected a folder that `bench run` made"
         )
-    records = store.records()
+    records, damaged = store.found()
     cells = [Cell(r) for r in records if r["cell"]["kind"] == "quality"]
     measured = [Cell(r) for r in records if r["cell"]["kind"] != "quality"]
     others = [cell.id for cell in measured]
     groups = grouped(cells, plan)
+    crossings = read_json(store.path / "cost.json")
     seen = looks(plan, records, store)
     lengths = (plan or {}).get("series", {})
     # One dataset at five lengths is not five datasets.
     at_a_length = {clean(name) for names in lengths.values() for name in names}
-    tables = tuple(table(i, group, plan, store, seen) for i, group in enumerate(groups, start=1))
+    lacks = gaps(cells, plan, others, seen.spared() if seen else {}, damaged)
+    rules, baseline = Rules.of(plan or {}), (plan or {}).get("baseline")
+    tables = family.corrected(
+        [table(i, group, plan, store, seen) for i, group in enumerate(groups, start=1)],
+        family.unrecorded(groups, lacks.missing, baseline, rules),
+        rules.alpha,
+    )
     return Report(
         tables=tables,
-        gaps=gaps(cells, plan, others, seen.spared() if seen else {}),
+        gaps=lacks,
         provenance=provenance(cells, plan, measured),
         cells=len(cells),
         done=sum(cell.ok for cell in cells),
-        baseline=(plan or {}).get("baseline"),
-        together=across(
-            [t for t in tables if t.dataset not in at_a_length], Rules.of(plan or {}).alpha
-        ),
-        costs=costs(records, plan),
+        baseline=baseline,
+        together=across([t for t in tables if t.dataset not in at_a_length], rules.alpha),
+        costs=costs(records, plan, crossings),
         measured=len(others),
-        crossings=read_json(store.path / "cost.json"),
+        crossings=crossings,
         tuning=read_json(store.path / "tuning" / "tune.json"),
         lengths=lengths,
     )
@@ -215,14 +252,14 @@ def table(
     metrics = columns(kind, plan.get("metric"), ended[0].record["outputs"] if ended else ())
     folds = max(cell.folds for cell in group.cells)
     base = baseline_row(group, plan.get("baseline"))
-    rows = []
+    rows, design = [], design_of(group.rows)
     for row in group.rows:
         done, unreadable = outcomes(row.cells, folds, store)
         shown = (*metrics, LEVELLED[kind])
         asked = plan.get("seeds", [])
         if seen:
             asked = asked[: seen.asked.get((group.dataset, row.method), len(asked))]
-        rows.append(standing(row, done, unreadable, shown, asked, row is base))
+        rows.append(standing(row, done, unreadable, shown, asked, row is base, design))
     standings = ranked(rows, metrics[0])
     measured = [outcome for row in standings for outcome in row.outcomes]
     baseline = next((row for row in standings if row.baseline), None)
@@ -231,9 +268,10 @@ def table(
     curves = (curve(s.label, s.baseline, by_label[s.label].cells) for s in standings)
     levelled = LEVELLED[kind]
     ordered = [by_label[s.label] for s in standings]
-    said, design = Predictions(store, metrics[0].key), design_of(ordered)
-    every = evidence.compared(ordered, base, metrics[0], Rules.of(plan), design, said)
-    every = seen.judged(every) if seen else every
+    examples = Examples(store)
+    said = Predictions(examples, metrics[0].key)
+    values = {row.label: over_seeds(row, metrics[0]) for row in standings}
+    every = evidence_tests.compared(ordered, base, metrics[0], Rules.of(plan), design, said, values)
     return Table(
         anchor=f"d{index}",
         title=group.title,
@@ -244,11 +282,12 @@ def table(
         levelled=levelled,
         standings=standings,
         baseline=baseline.label if baseline else None,
-        comparisons=against_baseline(standings, baseline, metrics[0]),
-        single=fusion_against_single(standings, metrics[0]),
+        comparisons=against_baseline(standings, baseline, metrics[0], design),
+        single=fusion_against_single(standings, metrics[0], design),
         looks=seen,
-        evidence=tuple(found for found in every if found.confirmatory),
-        pairs=pairwise(standings, every, metrics[0]),
+        compared=seen.judged(every) if seen else every,
+        family=Family(),
+        further=further(standings, by_label, metrics[0], Rules.of(plan), design, said, examples),
         speakers=speakers(ordered, metrics[0], said),
         variance=variance(ordered, base, metrics[0], design, said),
         published=published(group.dataset),

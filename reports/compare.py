@@ -1,96 +1,30 @@
-"""Two runs compared: what changed from one to the other, by paired tests on what they share."""
+"""Two runs compared: what changed from one to the other, and what cannot be told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from ..benchmark.contract.errors import UserError
-from ..benchmark.looks import Result, Scope, result_for_seeds, result_for_speakers
-from ..benchmark.statistics.multiplicity import holm
-from ..benchmark.statistics.sign_flip import sign_flip
-from ..benchmark.statistics.two_way import FEWEST
-from ..benchmark.sums import SCORES, alike, stack, tested
-from .cells import Cell
+from ..benchmark.registration import state
+from .change import Change, change, corrected, equal_cells, importance
 from .formatting import clean, ranges
-from .metrics import Metric, columns
-from .runs import Difference, Key, Lacking, Run, differences, lacking, parted
-
-
-@dataclass(frozen=True)
-class Change:
-    """A method on a dataset in the second run against the first.
-
-    Attributes
-    ----------
-    seeds
-        Those that both runs have done.
-    cells, equal
-        Cells that both have done, and those whose predictions are equal bit for bit.
-    before, after
-        Mean of the metric over those seeds.
-    result
-        Two-sided test of after minus before, above zero where the second run is the better one.
-    scope
-        Whether it speaks about new seeds on these speakers, or about new speakers too.
-    adjusted
-        Its p after Holm over all methods that changed.
-    broke
-        Whether a cell failed in the second run that had ended well in the first.
-    """
-
-    dataset: str
-    size: str
-    method: str
-    metric: Metric
-    seeds: tuple[int, ...]
-    cells: int
-    equal: int
-    before: float
-    after: float
-    result: Result
-    scope: Scope
-    broke: bool
-    alpha: float
-    adjusted: float = math.nan
-
-    @property
-    def same(self) -> bool:
-        """Whether all cells are equal bit for bit."""
-        return self.cells > 0 and self.equal == self.cells
-
-    @property
-    def separated(self) -> bool:
-        return self.adjusted < self.alpha
-
-    @property
-    def worse(self) -> bool:
-        """Whether a gate must stop: significantly worse, or failing where it did not."""
-        return self.broke or (self.separated and self.result.difference < 0)
-
-    @property
-    def verdict(self) -> str:
-        """``worse``, ``better``, ``not separated``, ``equal bit for bit``, or why there is none."""
-        if self.broke:
-            return "worse: it fails where it did not"
-        if self.same:
-            return "equal bit for bit"
-        if math.isnan(self.adjusted):
-            return f"cannot be tested: {self.result.reason}"
-        if not self.separated:
-            return "not separated"
-        return "better" if self.result.difference > 0 else "worse"
+from .runs import Difference, Lacking, Run, differences, lacking, parted
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Two runs compared: significant changes first, then the others, then what is equal."""
+    """Two runs compared: significant changes first, then the others, then what is equal.
+
+    Attributes
+    ----------
+    alpha, metric
+        Those of the first run's plan; the metric may be one that a dataset does not have.
+    spoilt
+        Plans and records of either run that cannot be relied on.
+    """
 
     names: tuple[str, str]
     plans: tuple[str, str]
@@ -99,6 +33,9 @@ class Compared:
     differences: tuple[Difference, ...]
     shared: int
     equal: int
+    alpha: float
+    metric: str
+    spoilt: tuple[str, ...]
 
     @property
     def same_plan(self) -> bool:
@@ -110,18 +47,18 @@ class Compared:
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """What a gate cannot pass: cells that the second run lost, and changes without a test."""
+        """What a gate cannot pass: what the second run lost, what has no test, spoilt files."""
         lost = [
-            f"{one.method} on {one.dataset}, seeds {ranges(one.seeds)}: not in the second run"
+            f"{one.method} on {one.dataset}, seeds {ranges(one.seeds)}: not done in the second run"
             for one in self.lacking
             if one.which == "first"
         ]
         untested = [
             f"{one.method} on {one.dataset}: {one.result.reason or 'no test'}"
             for one in self.changes
-            if not one.same and not one.broke and math.isnan(one.adjusted)
+            if one.had and not one.same and not one.broke and math.isnan(one.adjusted)
         ]
-        return (*lost, *untested)
+        return (*lost, *untested, *self.spoilt)
 
 
 def compare(first: Path, second: Path) -> Compared:
@@ -133,8 +70,12 @@ def compare(first: Path, second: Path) -> Compared:
     Raises
     ------
     UserError
-        A folder that holds no results, or two that share no cell.
+        A folder that holds no trainings, one folder given twice, or two that share no cell.
     """
+    if Path(first).resolve() == Path(second).resolve():
+        raise UserError(
+            f"{str(first)!r} and {str(second)!r} are one folder; `bench compare` needs two runs"
+        )
     one, two = Run(first), Run(second)
     shared = sorted((one.cells.keys() & two.cells.keys()) - one.several - two.several)
     if not shared:
@@ -150,128 +91,36 @@ def compare(first: Path, second: Path) -> Compared:
         [change(one, two, part, same, asked, alpha) for part in parts.values()], alpha
     )
     return Compared(
-        names=(clean(Path(first).name), clean(Path(second).name)),
+        names=names(first, second),
         plans=(clean(one.plan.get("hash") or ""), clean(two.plan.get("hash") or "")),
         changes=tuple(sorted(changes, key=importance)),
         lacking=tuple(lacking(one, two)),
         differences=tuple(differences(one, two, shared)),
         shared=len(shared),
         equal=len(same),
-    )
-
-
-def equal_cells(one: Run, two: Run, key: Key) -> bool:
-    """Say whether two cells' predictions are equal bit for bit."""
-    a, b = one.cells[key], two.cells[key]
-    if not (a.ok and b.ok):
-        return False
-    try:
-        x, y = one.store.predictions(a.id), two.store.predictions(b.id)
-    except (OSError, ValueError, BadZipFile):
-        return False
-    return x.keys() == y.keys() and all(
-        x[k].dtype == y[k].dtype and x[k].tobytes() == y[k].tobytes() for k in x
-    )
-
-
-def change(
-    one: Run, two: Run, keys: Sequence[Key], same: set[Key], asked: str | None, alpha: float
-) -> Change:
-    """Test one method on one dataset."""
-    pairs = {key: (one.cells[key], two.cells[key]) for key in keys}
-    done = {key: pair for key, pair in pairs.items() if pair[0].ok and pair[1].ok}
-    folds = max(cell.folds for pair in pairs.values() for cell in pair)
-    seeds = tuple(
-        seed for seed, found in parted(done, lambda key: key[3]).items() if len(found) == folds
-    )
-    whole = {key: pair for key, pair in done.items() if key[3] in seeds}
-    record = next((a.record for a, _ in whole.values()), {})
-    kind, outputs = record.get("kind", "classification"), record.get("outputs", ())
-    metric = columns(kind, asked, outputs)[0]
-    crossed = (record.get("protocol") or {}).get("design") == "crossed"
-    before, after, result = measured(one, two, whole, seeds, metric, crossed)
-    dataset, size, method = keys[0][:3]
-    return Change(
-        dataset=clean(dataset),
-        size=clean(size),
-        method=clean(method),
-        metric=metric,
-        seeds=seeds,
-        cells=len(whole),
-        equal=sum(key in same for key in whole),
-        before=before,
-        after=after,
-        result=result,
-        scope="seeds" if crossed else "speakers",
-        broke=any(a.ok and not b.ok for a, b in pairs.values()),
         alpha=alpha,
+        metric=clean(asked or changes[0].metric.key),
+        spoilt=tuple(spoilt(one, two)),
     )
 
 
-def measured(
-    one: Run,
-    two: Run,
-    pairs: Mapping[Key, tuple[Cell, Cell]],
-    seeds: Sequence[int],
-    metric: Metric,
-    crossed: bool,
-) -> tuple[float, float, Result]:
-    """Return the metric's means before and after, and the test of their difference."""
-    nan = math.nan
-    if not seeds:
-        return nan, nan, Result(nan, reason="no seed that both have done")
-    score = SCORES.get(metric.key)
-    if score is None:
-        if len(pairs) > len(seeds):
-            return nan, nan, Result(nan, reason=f"folds' {metric.label} cannot be pooled")
-        sign = 1.0 if metric.higher else -1.0
-        raw = [np.array([pair[i].metric(metric.key) for pair in pairs.values()]) for i in (0, 1)]
-        if not all(np.isfinite(x).all() for x in raw):
-            return nan, nan, Result(nan, reason=f"{metric.label} is not finite")
-        test = for_seeds(sign * raw[1], sign * raw[0])
-        return float(raw[0].mean()), float(raw[1].mean()), test
-    read = [
-        [
-            tested(run.store, [p[i].record for key, p in pairs.items() if key[3] == seed])
-            for seed in seeds
-        ]
-        for i, run in enumerate((one, two))
-    ]
-    known = [[part for part in parts if part is not None] for parts in read]
-    if any(len(parts) < len(seeds) for parts in known):
-        return nan, nan, Result(nan, reason="predictions cannot be read, or are not finite")
-    a, b = (stack(seeds, parts) for parts in known)
-    scores = [score.of(x.values.sum(1)) for x in (a, b)]
-    sign = 1.0 if metric.higher else -1.0
-    before, after = (sign * float(x.mean()) for x in scores)
-    if not alike(a, b):
-        return before, after, Result(nan, reason="they were not tested on the same examples")
-    if crossed:
-        return before, after, for_seeds(scores[1], scores[0])
-    test = result_for_speakers(b.values, a.values, score.of, "redrawn", FEWEST)
-    return before, after, test
+def names(first: Path, second: Path) -> tuple[str, str]:
+    """Name two folders by their last parts, or as they were given where those are equal."""
+    short = Path(first).resolve().name, Path(second).resolve().name
+    one, two = short if short[0] != short[1] else (str(first), str(second))
+    return clean(one), clean(two)
 
 
-def for_seeds(after: np.ndarray, before: np.ndarray) -> Result:
-    """Test over seeds; a change that is the same at every seed by its sign, exactly."""
-    result = result_for_seeds(after, before)
-    d = after - before
-    if math.isnan(result.p) and len(d) > 1 and abs(float(d.mean())) > 1e-12:
-        p = sign_flip(d, np.random.default_rng(0)).p
-        return Result(p, float(d.mean()))
-    return result if len(d) > 1 else replace(result, reason="one common seed")
-
-
-def corrected(changes: Sequence[Change], alpha: float) -> list[Change]:
-    """Correct by Holm over the methods that changed: of equal ones nothing is asked."""
-    tests = [i for i, one in enumerate(changes) if not one.same]
-    adjusted = holm([changes[i].result.p for i in tests], alpha).adjusted
-    known = dict(zip(tests, adjusted, strict=True))
-    return [replace(one, adjusted=known.get(i, math.nan)) for i, one in enumerate(changes)]
-
-
-def importance(one: Change) -> tuple[Any, ...]:
-    """Worse, then better, then the rest by p; what is equal comes last."""
-    kind = 0 if one.worse else 1 if one.separated else 3 if one.same else 2
-    p = one.adjusted if math.isfinite(one.adjusted) else 2.0
-    return kind, p, one.dataset, one.method
+def spoilt(one: Run, two: Run) -> Iterator[str]:
+    """Name what was left out of the comparison, or should not be believed, in either run."""
+    for which, run in (("first", one), ("second", two)):
+        if state(run.plan) == "changed":
+            yield f"plan.json of the {which} run was changed after it was made"
+        for record in run.damaged:
+            yield clean(f"{record.file} of the {which} run: {record.why}")
+        for (dataset, _, method), keys in parted(sorted(run.several), lambda k: k[:3]).items():
+            seeds = ranges([key[3] for key in keys])
+            yield clean(
+                f"{method} on {dataset}, seeds {seeds}: the {which} run holds it in several "
+                f"configurations"
+            )

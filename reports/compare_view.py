@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..benchmark.contract.errors import UserError
-from ..benchmark.store import finite
-from .compare import Change, Compared
+from ..benchmark.json_file import finite
+from .change import Change
+from .compare import Compared
 from .formatting import NOTHING, count, difference, p_value, ranges, value
 from .grids import Column, Entry, Grid
 from .markdown import escaped, lines
@@ -49,6 +50,8 @@ def heading(compared: Compared) -> Iterator[str]:
         f"{second} against {first}: {count(compared.shared, 'cell')} in common, "
         f"{compared.equal} equal bit for bit. {plans}"
     )
+    if not compared.same_plan:
+        yield f"Tested by the first run's plan: metric {compared.metric}, alpha {compared.alpha:g}."
     changed = [c for c in compared.changes if not c.same]
     worse = ", ".join(f"{c.method} on {c.dataset}" for c in compared.worse)
     better = ", ".join(
@@ -60,17 +63,23 @@ def heading(compared: Compared) -> Iterator[str]:
         yield "Nothing that both have done changed." if compared.unjudged else "Nothing changed."
         return
     yield f"Worse: {worse or 'none'}. Better: {better or 'none'}."
+    open_ = sum(c.verdict == "not separated" for c in changed)
+    if open_:
+        yield (
+            f"Not separated: {open_}. These seeds cannot tell whether a change is there: that is "
+            f"no proof that there is none."
+        )
 
 
 def note(compared: Compared) -> str:
     """Say which test the table holds."""
     changed = sum(not c.same for c in compared.changes)
-    alpha = compared.changes[0].alpha
     return (
         "Change: second run minus first on the seeds that both have done, above zero where the "
         "second is better. p: two-sided, paired over seeds where all are tested on the same "
         "speakers (paired t), else over seeds and speakers (t on the two-way jackknife variance); "
-        f"Holm over {count(changed, 'method')} that changed; worse or better: p < {alpha:g}."
+        f"Holm over {count(changed, 'method')} that changed; worse or better: p < "
+        f"{compared.alpha:g}."
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..benchmark.cost.rows import Growth, Row, growths, rows, samples
 from .cells import canonical, differing, said
+from .cost_groups import Group, groups, leading
+from .cost_setting import COUNTED, Setting, machines, memory_limits
 from .formatting import clean
 
-QUANTITIES = ("flops", "predicted", "memory", "latency")
 Samples = Mapping[tuple[Any, ...], Sequence[float]]
 
 
@@ -31,8 +32,14 @@ class Costs:
         Every number with its place; how each grows; the repeated times of latencies, in seconds.
     lengths
         Steps of ``lead``, ascending.
-    machine, threads
-        Where latency and memory were measured; empty where neither was.
+    baseline
+        The method that others are compared with, where one was named.
+    machines
+        By setting, the processors or GPUs where latency or memory was measured.
+    study
+        The ``cost.json`` behind it, with its break-even lengths; empty where there is none.
+    left_out
+        What is said of older records that are not shown.
     """
 
     anchor: str
@@ -46,96 +53,115 @@ class Costs:
     rows: tuple[Row, ...]
     growths: tuple[Growth, ...]
     samples: Samples
-    machine: str
-    threads: int
+    baseline: str | None
+    machines: Mapping[Setting, tuple[str, ...]]
+    study: Mapping[str, Any]
+    left_out: str
 
     @property
     def batches(self) -> tuple[int, ...]:
         return tuple(sorted({row.batch for row in self.rows}))
 
-    def find(self, quantity: str, work: str, batch: int) -> dict[str, dict[int, Row]]:
-        """Return by method and length the rows of a quantity; of two machines the first."""
+    def batch(self, work: str) -> int:
+        """Return the batch at which a pass is drawn: of a training step the largest."""
+        return self.batches[0 if work == "inference" else -1]
+
+    def find(
+        self, quantity: str, work: str, batch: int, setting: Setting = COUNTED
+    ) -> dict[str, dict[int, Row]]:
+        """Return by method and length the rows of a quantity."""
         found: dict[str, dict[int, Row]] = defaultdict(dict)
         for row in self.rows:
-            if (row.quantity, row.work, row.batch) == (quantity, work, batch):
-                found[row.method].setdefault(row.length, row)
+            place = (row.quantity, row.work, row.batch, Setting.of(row))
+            if place == (quantity, work, batch, setting):
+                found[row.method][row.length] = row
         return dict(found)
+
+    def settings(self, quantity: str) -> tuple[Setting, ...]:
+        """Return the settings in which a quantity was taken."""
+        found = {Setting.of(row) for row in self.rows if row.quantity == quantity}
+        return tuple(sorted(found, key=str))
+
+    def where(self, *settings: Setting) -> str:
+        """Say where something was measured: settings, those of one machine together, and it."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for setting in settings:
+            found["; ".join(self.machines.get(setting, ()))].append(str(setting))
+        return "; ".join(
+            f"{'; '.join(several)} ({machine})" if machine else "; ".join(several)
+            for machine, several in found.items()
+        )
 
 
 def costs(
-    records: Sequence[Mapping[str, Any]], plan: Mapping[str, Any] | None
-) -> tuple[Costs, ...]:
-    """Part a store's cost records: the plan's by dataset, the others by task and sweep."""
+    records: Sequence[Mapping[str, Any]], plan: Mapping[str, Any] | None,
+    study: Mapping[str, Any] | None = None,
+) -> tuple[Costs, ...]:  # fmt: skip
+    """Put a store's cost records together.
+
+    Parameters
+    ----------
+    study
+        The ``cost.json`` that the last `bench cost` wrote beside them.
+    """
     plan = plan or {}
-    by_id = {r["id"]: r for r in records if r["cell"]["kind"] == "cost"}
-    groups: list[tuple[str, str | None, list[Mapping[str, Any]]]] = []
-    bases = {n: base for base, names in plan.get("series", {}).items() for n in names}
-    planned: dict[str, list[str]] = {}
-    for name, ids in plan.get("costs", {}).items():
-        planned.setdefault(bases.get(name, name), []).extend(ids)
-    for base, ids in planned.items():
-        found = [by_id[i] for i in dict.fromkeys(ids) if i in by_id]
-        if found:
-            groups.append((clean(base), base, found))
-    taken = {i for ids in planned.values() for i in ids}
-    sweeps: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for record in by_id.values():
-        if record["id"] not in taken:
-            sweeps[sweep_key(record)].append(record)
-    for found in sweeps.values():
-        vary = found[0].get("vary", "all")
-        what = "every modality" if vary == "all" else vary
-        groups.append((clean(f"Cost as {what} grows"), None, found))
     return tuple(
-        collected(f"c{i}", title, dataset, found, plan)
-        for i, (title, dataset, found) in enumerate(groups, start=1)
+        collected(f"c{i}", group, plan)
+        for i, group in enumerate(groups(records, plan, study), start=1)
     )
 
 
-def sweep_key(record: Mapping[str, Any]) -> str:
-    """Equal for the points of one sweep: task, what is varied, and the lengths that are not."""
-    cell = record["cell"]
-    vary = record.get("vary", "all")
-    modalities = {
-        name: {k: v for k, v in modality.items() if k != "max_length"}
-        for name, modality in cell["task"]["modalities"].items()
-    }
-    fixed = {n: v for n, v in cell["lengths"].items() if vary not in ("all", n)}
-    return canonical([modalities, len(cell["task"]["outputs"]), vary, fixed])
-
-
-def collected(
-    anchor: str, title: str, dataset: str | None, records: Sequence[Mapping[str, Any]],
-    plan: Mapping[str, Any],
-) -> Costs:  # fmt: skip
+def collected(anchor: str, group: Group, plan: Mapping[str, Any]) -> Costs:
     """Put a group's records together."""
+    records = group.records
     labels = labelled(records)
-    table, times = [], {}
+    large = {place(row) for row in group.study.get("rows", ()) if row["mark"] == "over"}
+    orders = {g["method"]: clean(g["declared"]) for g in group.study.get("growth", ())}
+    limits = memory_limits(records)
+    table, times, declared = [], {}, {}
     for record in records:
         own = {name: labels[name, canonical(c)] for name, c in record["cell"]["configs"].items()}
-        table += [replace(row, method=own[row.method]) for row in rows(record)]
-        for (method, *place), values in samples([record]).items():
-            times[own[method], *place] = values
+        declared |= {own[name]: orders.get(name, "") for name in own}
+        for row in rows(record, limits.get(record["cell"]["device"])):
+            over = place(vars(row)) in large
+            table.append(replace(row, method=own[row.method], mark="over" if over else row.mark))
+        for (method, *key), values in samples([record]).items():
+            times[own[method], *key] = values
     order = list(plan.get("methods", []))
     methods = sorted(dict.fromkeys(row.method for row in table), key=lambda m: rank(order, m))
-    measured = [r for r in records if r["cell"]["quantity"] in ("memory", "latency")]
-    first = records[0]
-    lead = leading(first)
+    lead = leading(records[0])
     return Costs(
         anchor=anchor,
-        title=title,
-        dataset=dataset,
+        title=group.title,
+        dataset=group.dataset,
         inputs=inputs(records, lead),
         lead=lead,
         methods=tuple(methods),
         lengths=tuple(sorted({row.length for row in table})),
         seconds={r["length"]: r["seconds"] for r in records},
         rows=tuple(table),
-        growths=tuple(growths(table, {}, times)),
+        growths=tuple(growths(table, declared, times)),
         samples=times,
-        machine=clean(measured[0]["machine"].get("processor", "")) if measured else "",
-        threads=measured[0]["machine"]["threads"] if measured else 0,
+        baseline=baseline(group, plan, methods),
+        machines=machines(records),
+        study=group.study,
+        left_out=group.left_out,
     )
+
+
+def place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a row of a record and one of a ``cost.json`` have in common."""
+    keys = ("method", "quantity", "work", "device", "dtype", "batch", "length")
+    return tuple(row[key] for key in keys)
+
+
+def baseline(group: Group, plan: Mapping[str, Any], methods: Sequence[str]) -> str | None:
+    """Return the method that ratios were asked to: a block's, the study's or the plan's."""
+    blocks = [r["cell"]["baseline"] for r in group.records if r["cell"]["baseline"]]
+    compared = [each["baseline"] for each in group.study.get("break_even", ())]
+    asked = (group.study.get("asked") or {}).get("baseline")
+    named = [*blocks, *compared, asked, plan.get("baseline")]
+    return next((clean(name) for name in named if name and clean(name) in methods), None)
 
 
 def labelled(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
@@ -150,12 +176,6 @@ def labelled(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]
         for key, difference in zip(several, differences, strict=True):
             found[name, key] = clean(f"{name} [{said(difference)}]" if len(several) > 1 else name)
     return found
-
-
-def leading(record: Mapping[str, Any]) -> str:
-    """Return the modality that a record's length counts."""
-    vary, names = record.get("vary", "all"), list(record["cell"]["task"]["modalities"])
-    return names[-1] if vary == "all" else vary
 
 
 def inputs(records: Sequence[Mapping[str, Any]], lead: str) -> str:

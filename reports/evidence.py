@@ -1,29 +1,25 @@
-"""What holds beyond these seeds and speakers, of every pair of methods, with Holm."""
+"""What one method's results say against another's: test, interval, correction and verdict."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from ..benchmark.statistics import tabulate
 from ..benchmark.statistics.coverage import reason_to_withhold
-from ..benchmark.statistics.metric_t import metric_t
-from ..benchmark.statistics.multiplicity import holm
-from ..benchmark.statistics.power import SampleSize, pairs_needed
-from ..benchmark.statistics.student import t_quantile
-from ..benchmark.statistics.superiority import Superiority, superiority_over_cells
-from ..benchmark.statistics.two_way import FEWEST, TwoWayT, two_way_t
+from ..benchmark.statistics.power import SampleSize
+from ..benchmark.statistics.superiority import Superiority
+from ..benchmark.statistics.two_way import FEWEST, TwoWayT
 from .formatting import difference, p_phrase, p_value
-from .grouping import Row
 from .metrics import Metric
-from .predictions import SCORES, Design, Predictions
+from .predictions import Design
 
-SCOPE = "seeds and speakers"
+Scope = Literal["seeds", "speakers"]
+HOLDS_FOR: Mapping[Scope, str] = {
+    "seeds": "for new seeds on these test speakers",
+    "speakers": "for new seeds and new speakers",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A method against another, for new seeds and new speakers.
+    """A method against another.
 
     Attributes
     ----------
@@ -55,16 +51,20 @@ class Evidence:
         Level and margin that the verdict follows.
     design
         Whether all seeds are tested on the same speakers.
+    scope
+        Whom the test speaks about: ``speakers``, new seeds and new speakers; ``seeds``, new seeds
+        on these speakers, where the metric does not add up over speakers.
     test
         Two-sided, of the difference in the metric, in the method's favour; its interval, of
         confidence 1 - alpha, is the test's inversion. ``narrow`` is the interval of confidence
         1 - 2 alpha, which lies inside the margin where two one-sided tests say so.
     adjusted
-        The test's p after Holm: over the family that the plan fixed, or over all other pairs.
+        The test's p after Holm: over the family that the plan fixed on all datasets, or over the
+        other pairs of this table. nan until it is corrected (:mod:`.family`).
     confirmatory
         Whether the plan fixed this comparison.
     superiority
-        P(method beats the other) on a new speaker and a new seed.
+        P(method beats the other) on a new speaker and a new seed, or on a new seed.
     needed
         Seeds for 80 % power at the effect that was seen over seeds, on these speakers.
     looked
@@ -76,6 +76,7 @@ class Evidence:
     metric: Metric
     rules: Rules
     design: Design
+    scope: Scope
     test: TwoWayT
     narrow: TwoWayT
     adjusted: float
@@ -88,6 +89,8 @@ class Evidence:
     @property
     def withheld(self) -> str | None:
         """Why the interval is not printed, if so."""
+        if self.scope == "seeds":
+            return reason_to_withhold("t", self.test.seeds, 2, "seed")
         fewest = min((self.test.seeds, "seed"), (self.test.speakers, "speaker"))
         return reason_to_withhold("t", fewest[0], FEWEST, fewest[1])
 
@@ -98,13 +101,19 @@ class Evidence:
             return self.reason
         if math.isnan(self.adjusted):
             if self.withheld:
-                return "cannot be tested: it takes four seeds and four speakers"
+                few = "two seeds" if self.scope == "seeds" else "four seeds and four speakers"
+                return f"cannot be tested: it takes {few}"
             same = self.test.difference == 0
             why = "no difference in any seed" if same else "the differences do not vary"
             return f"cannot be tested: {why}"
         if self.separated:
             return "better" if self.test.difference > 0 else "worse"
         return "practically equal" if self.inside else "not separated"
+
+    @property
+    def holds_for(self) -> str:
+        """Whom the verdict speaks about."""
+        return HOLDS_FOR[self.scope]
 
     @property
     def separated(self) -> bool:
@@ -128,7 +137,7 @@ class Evidence:
         return (
             f"{self.method} against {self.other}: {self.verdict}; "
             f"{difference(self.metric, test.difference)} {self.metric.unit} "
-            f"({100 * test.confidence:g} % interval {ends}), {p_phrase(test.p)}, "
+            f"({100 * test.confidence:g} % interval {ends}), {p_phrase(test.p, self.rules.alpha)}, "
             f"after Holm {p_value(self.adjusted, self.rules.alpha)} ({family})."
         )
 
@@ -157,121 +166,3 @@ def negated(test: TwoWayT) -> TwoWayT:
         high=-test.low,
         statistic=-test.statistic,
     )
-
-
-def compared(
-    rows: Sequence[Row],
-    baseline: Row | None,
-    metric: Metric,
-    rules: Rules,
-    design: Design,
-    said: Predictions,
-) -> tuple[Evidence, ...]:
-    """Compare every two methods over the seeds that both have done, with Holm.
-
-    Two families are corrected apart: what the plan fixed, and all other pairs, which are
-    exploratory. A pair with the baseline has the method first, another the better one.
-
-    Empty where there are not two methods with a result, or the metric does not follow from sums.
-    """
-    measured = {row.label for row in rows if any(cell.ok for cell in row.cells)}
-    if metric.key not in SCORES or not measured:
-        return ()
-    score = SCORES[metric.key].of
-    found = []
-    for row, other, planned in pairs(rows, measured, baseline, rules):
-        pair = said.pair(row, other)
-        if pair is None:
-            # It stays in the family: what could not be tested makes the others no easier.
-            found.append(untested(row, other, metric, rules, design, planned))
-            continue
-        a, b = (each.values for each in pair)
-        d = said.scores(row, pair[0]) - said.scores(other, pair[1])
-        if design == "crossed":
-            test = metric_t(a, b, score, design, confidence=1 - rules.alpha)
-        else:  # the same test, of cells that are there already
-            test = two_way_t(d, confidence=1 - rules.alpha)
-        found.append(
-            Evidence(
-                row.label,
-                other.label,
-                metric,
-                rules,
-                design,
-                test,
-                narrowed(test, rules.alpha),
-                math.nan,
-                planned,
-                superiority_over_cells(d),
-                needed(a, b, score, rules.alpha) if planned and design == "crossed" else None,
-            )
-        )
-    return corrected(found, rules.alpha)
-
-
-def corrected(found: Sequence[Evidence], alpha: float) -> tuple[Evidence, ...]:
-    """Correct the planned comparisons among themselves, and the others among themselves."""
-    adjusted: dict[int, float] = {}
-    for planned in (True, False):
-        places = [i for i, e in enumerate(found) if e.confirmatory == planned]
-        values = holm([found[i].test.p for i in places], alpha).adjusted
-        adjusted |= dict(zip(places, values, strict=True))
-    return tuple(replace(e, adjusted=adjusted[i]) for i, e in enumerate(found))
-
-
-def pairs(
-    rows: Sequence[Row], measured: Container[str], baseline: Row | None, rules: Rules
-) -> Iterator[tuple[Row, Row, bool]]:
-    """Yield every two rows, and whether the plan fixed their comparison.
-
-    A planned comparison without any result stays in its family; an exploratory one is no pair.
-    """
-    every = rules.family == "pairs"
-    for row, other in combinations(rows, 2):
-        planned = every or row is baseline or other is baseline
-        if planned or (row.label in measured and other.label in measured):
-            yield (other, row, planned) if row is baseline else (row, other, planned)
-
-
-def narrowed(test: TwoWayT, alpha: float) -> TwoWayT:
-    """The same test with the interval of two one-sided tests at alpha."""
-    if not math.isfinite(test.low):
-        return replace(test, confidence=1 - 2 * alpha)
-    wide = t_quantile(0.5 + test.confidence / 2, test.df)
-    error = (test.high - test.difference) / wide
-    half = t_quantile(1 - alpha, test.df) * error
-    return replace(
-        test,
-        low=test.difference - half,
-        high=test.difference + half,
-        confidence=1 - 2 * alpha,
-    )
-
-
-def untested(
-    row: Row, other: Row, metric: Metric, rules: Rules, design: Design, planned: bool
-) -> Evidence:
-    """Return a comparison without figures, which says why there are none."""
-    nan = math.nan
-    test = TwoWayT(0, 0, nan, nan, nan, nan, nan, nan, "two-sided", 1 - rules.alpha)
-    return Evidence(
-        row.label,
-        other.label,
-        metric,
-        rules,
-        design,
-        test,
-        test,
-        nan,
-        planned,
-        Superiority(0, nan, nan, nan, 0.75, 0.95, SCOPE),
-        None,
-        "cannot be tested: no common seed, or predictions that cannot be read, matched or scored",
-    )
-
-
-def needed(a: np.ndarray, b: np.ndarray, score: tabulate.Metric, alpha: float) -> SampleSize | None:
-    """Return the seeds that would find the effect over seeds; None where it has no spread."""
-    d = score(a.sum(1)) - score(b.sum(1))
-    spread = float(d.std(ddof=1)) if len(d) > 1 else 0.0
-    return pairs_needed(float(d.mean()) / spread, alpha=alpha) if spread > 1e-12 else None

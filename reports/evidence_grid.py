@@ -1,4 +1,4 @@
-"""The table of what holds for new seeds and new speakers, with its caption."""
+"""The table of the comparisons that the plan fixed, with its caption."""
 
 from __future__ import annotations
 
@@ -73,32 +73,59 @@ def caption(table: Table) -> str:
         "baseline": f"every method against the baseline {first.other}",
         "pairs": "every two methods",
     }[rules.family]
+    new = "a new seed" if first.scope == "seeds" else "a new speaker and a new seed"
     text = (
-        f"For new seeds and new speakers, {captions.head(table)}: {compared} "
-        f"on their common seeds ({tested(first)}). {how(first)} Holm over "
-        f"{count(len(table.evidence), 'comparison')}, the family that the plan fixed; the verdict "
-        f"is at a corrected p < {rules.alpha:g}. {equal(first)}P(better): on a new speaker and a "
-        "new seed, with its 95 % interval; .75 is a meaningful difference (Bouthillier et al., "
-        "2021)."
+        f"{capital(first.holds_for)}, {captions.head(table)}: {compared} "
+        f"on their common seeds ({tested(first)}). {how(first)} {correction(table)}; the verdict "
+        f"is at a corrected p < {rules.alpha:g}. {equal(first)}P(better): on {new}, with its "
+        "95 % interval; .75 is a meaningful difference (Bouthillier et al., 2021)."
     )
     if table.looks is not None:
         text += (
             " Seeds were added in looks: better and worse are said of what all looks together "
-            "tell apart for new speakers at this level, and not of this p, whose time was chosen."
+            f"tell apart {first.holds_for} at this level, and not of this p, whose time was chosen."
         )
     if any(found.needed for found in table.evidence):
         text += (
-            " Seeds needed: for 80 % power at the effect that was seen, on these same speakers; "
-            "more seeds never settle what other speakers would do."
+            f" Seeds needed: for 80 % power at p < {rules.alpha:g}, not corrected, if the effect "
+            "on these same speakers is the one that was seen, which these few seeds leave "
+            "uncertain; more seeds never settle what other speakers would do."
         )
     return text + withheld(table.evidence)
+
+
+def capital(text: str) -> str:
+    """Begin a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def correction(table: Table) -> str:
+    """Say what the p-values of the plan's comparisons are corrected over."""
+    family, here = table.family, len(table.evidence)
+    if family.tests == here:
+        text = f"Holm over {count(here, 'comparison')}, the family that the plan fixed"
+    else:
+        text = (
+            f"Holm over {count(family.tests, 'comparison')}, the family that the plan fixed on "
+            f"{count(family.datasets, 'dataset')}, of which {here} {are(here)} here"
+        )
+    if family.unrecorded:
+        text += f" and {family.unrecorded} {are(family.unrecorded)} without any record of a method"
+    untested = sum(math.isnan(found.adjusted) for found in table.evidence)
+    return text + (f"; {untested} here cannot be tested, and count" if untested else "")
+
+
+def are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def tested(found: Evidence) -> str:
     """On how many seeds and speakers, in which design."""
     design = {"crossed": "crossed", "redrawn": "re-drawn"}[found.design]
-    seeds, speakers = count(found.test.seeds, "seed"), count(found.test.speakers, "test speaker")
-    return f"{seeds}, {speakers}; {design} design"
+    parts = [count(found.test.seeds, "seed")]
+    if found.scope == "speakers":
+        parts.append(count(found.test.speakers, "test speaker"))
+    return f"{', '.join(parts)}; {design} design"
 
 
 def how(found: Evidence) -> str:
@@ -107,12 +134,23 @@ def how(found: Evidence) -> str:
         "crossed": "of each seed over all test examples, averaged over seeds",
         "redrawn": "of each speaker, averaged over the seeds that tested it and then over speakers",
     }[found.design]
+    why = ""
+    if found.scope == "seeds":
+        what = "of each seed over all test examples, averaged over seeds"
+        why = f"{found.metric.label} does not add up over speakers: other speakers are not tested. "
     return (
         f"The difference is that in {found.metric.label} {what}; it is above zero where the method "
-        "is the better one. p and interval are of one test: two-sided t on the two-way jackknife "
-        f"variance of that difference, so that p < {found.rules.alpha:g} exactly where the "
-        "interval, which is not corrected, leaves zero out."
+        f"is the better one. {why}p and interval are of one test: two-sided {test(found)}, so that "
+        f"p < {found.rules.alpha:g} exactly where the interval, which is not corrected, leaves "
+        "zero out."
     )
+
+
+def test(found: Evidence) -> str:
+    """Name the test."""
+    if found.scope == "seeds":
+        return "paired t over seeds"
+    return "t on the two-way jackknife variance of that difference"
 
 
 def equal(found: Evidence) -> str:
@@ -122,8 +160,14 @@ def equal(found: Evidence) -> str:
     rules = found.rules
     return (
         f"Practically equal: the {100 - 200 * rules.alpha:g} % interval lies within "
-        f"{100 * rules.margin:g} points of zero (two one-sided tests). "
+        f"{points(rules.margin)} of zero (two one-sided tests, "
+        "not corrected). "
     )
+
+
+def points(margin: float) -> str:
+    """Write half the width of the region of practical equivalence."""
+    return f"{100 * margin:g} point{'' if margin == 0.01 else 's'}"
 
 
 def withheld(found: Iterable[Evidence]) -> str:

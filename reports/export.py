@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-
+from ..benchmark.spreadsheet import as_csv
 from .collect import Report
 from .metrics import COLUMNS, MICRO, SENTIMENT
 
 HEAD = ("dataset", "size", "method", "baseline", "rank_low", "rank_high", "seeds_done",
         "seeds_asked", "parameters")  # fmt: skip
+PLAN = ("plan", "plan_fixed")
 SPREAD = ("mean", "sd", "low", "high")
 
 
@@ -20,13 +18,13 @@ def leaderboard(report: Report) -> str:
     keys = list(dict.fromkeys(metric.key for metrics in several for metric in metrics))
     shown = [k for k in keys if any(k in r.estimates for t in report.tables for r in t.standings)]
     shares = ("share_own_ceiling", "share_full_ceiling")
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow((*HEAD, *(f"{key}_{part}" for key in shown for part in SPREAD), *shares))
+    spread = (f"{key}_{part}" for key in shown for part in SPREAD)
+    plan = (report.provenance.plan_hash, report.provenance.fixed)
+    rows = []
     for table in report.tables:
         for row in table.standings:
             tested = table.pairs is not None and table.pairs.tested
-            ranks = (table.pairs.rank(row.label) if table.pairs and tested else None) or ("", "")
+            ranks = (table.pairs.rank(row.label) if table.pairs and tested else None) or (None,) * 2
             known = (
                 *(table.title, table.size, row.label, int(row.baseline)),
                 *(*ranks, row.done, row.asked),
@@ -35,12 +33,7 @@ def leaderboard(report: Report) -> str:
             for key in shown:
                 estimate = row.estimates.get(key)
                 for part in SPREAD:
-                    figures.append(
-                        math.nan if estimate is None else getattr(estimate.interval, part)
-                    )
+                    figures.append(None if estimate is None else getattr(estimate.interval, part))
             figures += [row.share_own, row.share_all]
-            parameters = "" if row.parameters is None else row.parameters
-            writer.writerow(
-                (*known, parameters, *(repr(f) if math.isfinite(f) else "" for f in figures))
-            )
-    return file.getvalue()
+            rows.append((*known, row.parameters, *figures, *plan))
+    return as_csv((*HEAD, *spread, *shares, *PLAN), rows)

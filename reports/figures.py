@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
+from . import captions
 from .collect import Table
 from .details import Confusion, Curve
 from .formatting import number, shortened
@@ -70,8 +71,8 @@ def scores(table: Table) -> Drawing:
         unit = ", %" if metric.scale == 100 else ""
         axes.set_xlabel(f"{metric.label}{unit} ({metric.direction})")
     caption = (
-        "Mean and 95 % t interval over seeds, cut at what the measure can be, and below them each "
-        "seed. Baseline in orange, single modalities in green."
+        f"{captions.drawn_over_seeds(table.crossed).capitalize()}; below, each seed. Baseline in "
+        "orange, single modalities in green."
     )
     if table.chance.known or table.has_ceiling or published_levels(table):
         lines = "dashed: the level of one constant answer" if table.chance.known else ""

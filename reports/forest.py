@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from .collect import Table
 from .evidence import Evidence
+from .evidence_grid import points, test
 from .figures import WIDTH, Drawing
 from .formatting import shortened
 from .palette import BLUE, INK, LINE, MUTED, PAPER, VERMILLION, Colour
@@ -84,13 +85,12 @@ def colour_of(found: Evidence) -> Colour:
 def caption(table: Table, first: Evidence, known: int) -> str:
     """Say what marks, bands and the test are."""
     text = (
-        f"Differences for new seeds and new speakers, figures in the table above: point and "
-        f"{100 * first.test.confidence:g} % t interval (two-way jackknife over seeds and "
-        "speakers, not corrected). Filled: separated after Holm, blue better, orange worse; "
-        "hollow: not."
+        f"Differences {first.holds_for}, figures in the table above: point and "
+        f"{100 * first.test.confidence:g} % interval of {test(first)}, not corrected. Filled: "
+        "separated after Holm, blue better, orange worse; hollow: not."
     )
     if first.metric.scale == 100.0:
-        text += f" Shaded: ±{100 * first.rules.margin:g} points, practically equal."
+        text += f" Shaded: ±{points(first.rules.margin)}, practically equal."
     if known > MOST:
         text += f" The {MOST} greatest of {known}."
     untested = len(table.evidence) - known

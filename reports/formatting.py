@@ -67,9 +67,9 @@ def p_value(p: float, alpha: float = 0.05) -> Number:
     return Number(f"{p:.{digits}f}".removeprefix("0"), p)
 
 
-def p_phrase(p: float) -> str:
+def p_phrase(p: float, alpha: float = 0.05) -> str:
     """Write ``p = .031`` or ``p < .001``."""
-    text = p_value(p)
+    text = p_value(p, alpha)
     return f"p {text}" if text[0] in "<>" else f"p = {text}"
 
 

@@ -8,15 +8,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..benchmark.records import Damaged
 from .cells import Cell
-from .formatting import clean, ranges, visible
+from .formatting import NOTHING, clean, ranges, visible
 
 Spared = Mapping[tuple[str, str], Collection[int]]
+DAMAGED = "damaged"
 REASONS = {
     "failed": "raised an error",
     "crashed": "its process died",
     "timeout": "ran out of time",
     "memory": "ran out of memory",
+    DAMAGED: "its record cannot be used",
 }
 
 
@@ -74,6 +77,7 @@ def gaps(
     plan: Mapping[str, Any] | None,
     other_kinds: Sequence[str],
     spared: Spared | None = None,
+    damaged: Sequence[Damaged] = (),
 ) -> Gaps:
     """Find what a store lacks.
 
@@ -83,6 +87,8 @@ def gaps(
         Ids of the records that are no quality cells; they are not this report's, but not missing.
     spared
         Seeds by (dataset, method) that a run in looks did not need.
+    damaged
+        Records that cannot be used: whose they are is not known, so that they are missing too.
     """
     planned = set((plan or {}).get("cells", []))
     recorded = {cell.id for cell in cells} | set(other_kinds)
@@ -94,7 +100,7 @@ def gaps(
     )
     lacking = len(planned - recorded) - needless
     return Gaps(
-        failures=failures(cells),
+        failures=(*failures(cells), *map(unusable, damaged)),
         missing=missing(cells, plan, planned, spared) if lacking else (),
         missing_cells=lacking,
         planned_cells=len(planned) - needless,
@@ -123,6 +129,12 @@ def failures(cells: Sequence[Cell]) -> tuple[Failure, ...]:
         )
         for (dataset, method, status, kind, message), same in alike.items()
     )
+
+
+def unusable(record: Damaged) -> Failure:
+    """Put a damaged record among the failures."""
+    why = f"{record.why}; restore it from a copy, or run its plan again"
+    return Failure(NOTHING, NOTHING, clean(record.file), 1, DAMAGED, "", clean(why), "")
 
 
 def places(cells: Sequence[Cell]) -> str:

@@ -70,16 +70,14 @@ class Grid:
 
 
 def estimated(metric: Metric, estimate: Estimate, strong: bool = False) -> Entry:
-    """Set a mean with standard deviation and interval; of one seed the value alone."""
+    """Set a mean with standard deviation and interval, where it has one; of one seed the value."""
     interval = estimate.interval
-    if not math.isfinite(interval.low):
+    if not math.isfinite(interval.sd):
         return Entry(value(metric, estimate.mean), strong=strong)
-    return Entry(
-        value(metric, estimate.mean),
-        f"± {value(metric, interval.sd)}",
-        " to ".join(value(metric, end) for end in metric.ends(interval.low, interval.high)),
-        strong,
-    )
+    ends = ""
+    if math.isfinite(interval.low):
+        ends = " to ".join(value(metric, x) for x in metric.ends(interval.low, interval.high))
+    return Entry(value(metric, estimate.mean), f"± {value(metric, interval.sd)}", ends, strong)
 
 
 def leaderboard(table: Table) -> Grid:
@@ -152,7 +150,7 @@ def level(name: str, entry: Entry, at: int, width: int) -> tuple[Entry, ...]:
 
 
 def tests(table: Table) -> Grid | None:
-    """The paired tests against the baseline, and of the best fusion against one modality."""
+    """The papers' tests against the baseline, and of the best fusion against one modality."""
     single = table.single
     shown = [*table.comparisons]
     if single and (single.method, single.other) not in {(c.method, c.other) for c in shown}:
@@ -163,7 +161,7 @@ def tests(table: Table) -> Grid | None:
     head = (
         Column("method", numeric=False),
         *(Column(label, numeric=label != "against") for label in labels),
-        Column("verdict", numeric=False),
+        Column("p < .05, not corrected", numeric=False),
     )
     rows = tuple(tested(comparison, comparison is single) for comparison in shown)
     return Grid(f"{table.anchor}-tests", captions.tests(table), head, rows)
@@ -172,7 +170,7 @@ def tests(table: Table) -> Grid | None:
 def tested(comparison: Comparison, best: bool) -> tuple[Entry, ...]:
     """Set one test's row."""
     test, metric = comparison.test, comparison.metric
-    interval = NOTHING
+    interval = "withheld" if comparison.withheld else NOTHING
     if math.isfinite(test.low):
         interval = f"{difference(metric, test.low)} to {difference(metric, test.high)}"
     return (
@@ -183,7 +181,7 @@ def tested(comparison: Comparison, best: bool) -> tuple[Entry, ...]:
         Entry(interval),
         Entry(number(test.statistic, 2)),
         Entry(p_value(test.p)),
-        Entry(comparison.verdict, strong=comparison.separated),
+        Entry(comparison.outcome),
     )
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from . import break_even, cost_figures, cost_grids, pareto, series_figures, series_grids
+from . import (
+    break_even,
+    break_even_measured,
+    cost_figures,
+    cost_grids,
+    pareto,
+    series_figures,
+    series_grids,
+)
 from .collect import Table
+from .cost_details import Fold, folds
 from .cost_grids import WORK
 from .costs import Costs
 from .figures import Drawing
@@ -25,8 +33,9 @@ class CostPart:
     anchor: str
     title: str
     figure: Drawing | None
+    notes: tuple[str, ...]
     crossings: tuple[Grid, ...]
-    grids: tuple[Grid, ...]
+    folds: tuple[Fold, ...]
 
     @property
     def drawings(self) -> tuple[Drawing, ...]:
@@ -50,18 +59,28 @@ class SeriesPart:
         return (self.figure,)
 
 
-def cost_part(costs: Costs, crossings: Mapping[str, Any] | None) -> CostPart:
+def cost_part(costs: Costs) -> CostPart:
     """Set what methods cost at several lengths, and where the costs of a sweep cross."""
-    figure = cost_figures.against_length(costs)
     title = f"Cost against length: {costs.title}" if costs.dataset else costs.title
-    crossed = [break_even.grid(crossings, work) for work in WORK] if crossings else []
+    crossed = (grid for work in WORK for grid in crossings(costs, work))
     return CostPart(
         costs.anchor,
         title,
-        figure,
-        tuple(grid for grid in crossed if grid is not None and not costs.dataset),
-        tuple(cost_grids.grids(costs)),
+        cost_figures.against_length(costs),
+        tuple(cost_grids.notes(costs)),
+        tuple(grid for grid in crossed if grid is not None),
+        tuple(folds(costs)),
     )
+
+
+def crossings(costs: Costs, work: str) -> tuple[Grid | None, ...]:
+    """Set where FLOPs cross, by the study's formulas, and where memory and time do."""
+    if len(costs.lengths) < 2:
+        return ()
+    counted = None
+    if costs.study.get("break_even"):
+        counted = break_even.grid(costs.study, work, f"{costs.anchor}-break-even")
+    return counted, break_even_measured.grid(costs, work)
 
 
 def series_part(shown: Series) -> SeriesPart:
@@ -82,9 +101,13 @@ def length_findings(part: SeriesPart) -> Findings:
     return Findings(f"{part.title} against length", part.size, part.anchor, part.sentences)
 
 
-def beside(table: Table, costs: Sequence[Costs]) -> tuple[Drawing | None, Grid | None]:
+def beside(
+    table: Table, costs: Sequence[Costs]
+) -> tuple[Drawing | None, Grid | None, tuple[Fold, ...]]:
     """Set the cost of one dataset's methods beside their results; of one length alone."""
     own = next(
         (c for c in costs if clean(c.dataset or "") == table.dataset and len(c.lengths) == 1), None
     )
-    return (None, None) if own is None else (pareto.drawing(table, own), cost_grids.beside(own))
+    if own is None:
+        return None, None, ()
+    return pareto.drawing(table, own), cost_grids.beside(own), tuple(folds(own))

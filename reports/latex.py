@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from . import captions, evidence_grid
 from .collect import Report, Table
-from .formatting import MINUS, count, difference, p_value, value
+from .formatting import MINUS, difference, p_value, value
 from .grids import leaders, rank_of
 from .metrics import Metric
 from .standings import Standing
@@ -145,9 +145,8 @@ def leaderboard(table: Table) -> str:
     if verdicts:
         first = max(table.evidence, key=lambda e: e.test.seeds)
         test = (
-            f" after Holm over {count(len(table.evidence), 'comparison')} (two-sided t on the "
-            "two-way jackknife variance, for new seeds and new speakers; "
-            f"{evidence_grid.tested(first)})."
+            f" after {evidence_grid.correction(table)} (two-sided {evidence_grid.test(first)}, "
+            f"{first.holds_for}; {evidence_grid.tested(first)})."
         )
         caption += (
             f" {MARKED['better']} better, {MARKED['worse']} worse than the baseline "

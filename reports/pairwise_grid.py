@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from . import captions
 from .collect import Table
 from .evidence import Evidence
-from .evidence_grid import columns, equal, figures, how, tested, withheld
-from .formatting import NOTHING, count, value
+from .evidence_grid import columns, correction, equal, figures, how, tested, withheld
+from .formatting import NOTHING, value
 from .grids import Column, Entry, Grid
 
 MARKS = {"better": "▲", "worse": "▼", "practically equal": "=", "not separated": "·"}
@@ -114,16 +114,18 @@ def caption(table: Table, first: tuple[str, ...]) -> str:
     planned = sum(found.confirmatory for found in pairs)
     families = []
     if planned:
-        families.append(f"over the {count(planned, 'comparison')} that the plan fixed")
+        families.append(correction(table))
     if planned < len(pairs):
-        families.append(f"over the {len(pairs) - planned} others, which are exploratory")
+        others = len(pairs) - planned
+        apart = f"over the {others} others here" if planned else f"over {others} pairs"
+        families.append(f"Holm {apart}, which are exploratory")
     spread = f" ({100 * (1 - len(families) * rules.alpha):g} % confidence for all ranks at once)"
     made = "Test as in the table above." if table.evidence else f"{how(most)} {equal(most)}".strip()
     text = (
         f"Every two methods, {captions.head(table)}: the row's method against the column's, in "
-        f"{table.primary.label} ({most.metric.unit}), for new seeds and new speakers "
+        f"{table.primary.label} ({most.metric.unit}), {most.holds_for} "
         f"({tested(most)}). ▲ the row is better, ▼ worse, = practically equal, · not separated, "
-        f"? cannot be tested. {made} Holm {' and, apart, '.join(families)}; verdicts at a "
+        f"? cannot be tested. {made} {'; apart from these '.join(families)}; verdicts at a "
         f"corrected p < {rules.alpha:g}. "
     )
     if table.pairs.tested:

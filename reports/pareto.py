@@ -10,7 +10,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from . import captions
 from .collect import Table
+from .cost_setting import COUNTED, Setting
 from .costs import Costs
 from .drawing import label_ends, logarithmic, looks
 from .figures import WIDTH, Drawing
@@ -49,10 +51,10 @@ def front(points: Sequence[Point], higher: bool = True) -> tuple[Point, ...]:
     return tuple(found)
 
 
-def points(table: Table, costs: Costs, quantity: str) -> list[Point]:
+def points(table: Table, costs: Costs, quantity: str, setting: Setting = COUNTED) -> list[Point]:
     """Return the methods that have both a score and a cost, at the longest length measured."""
     metric, found = table.primary, []
-    rows = costs.find(quantity, "inference", costs.batches[0])
+    rows = costs.find(quantity, "inference", costs.batches[0], setting)
     for standing in table.measured:
         estimate = standing.estimates[metric.key]
         own = rows.get(standing.label, {})
@@ -70,9 +72,10 @@ def points(table: Table, costs: Costs, quantity: str) -> list[Point]:
 def drawing(table: Table, costs: Costs) -> Drawing | None:
     """Draw the score against each cost that was measured; none with fewer than two methods."""
     panels = [
-        (label, unit, found)
+        (f"{label}, {setting}" if str(setting) else label, unit, found)
         for quantity, unit, label in AXES
-        if len(found := points(table, costs, quantity)) > 1
+        for setting in costs.settings(quantity)
+        if len(found := points(table, costs, quantity, setting)) > 1
     ]
     if not panels:
         return None
@@ -91,12 +94,12 @@ def drawing(table: Table, costs: Costs) -> Drawing | None:
             logarithmic(axes.xaxis, *axes.get_xlim(), unit)
         title = f"{table.primary.label} against cost, {table.title}"
         text = (
-            f"{table.primary.label} (mean and 95 % t interval over seeds) against cost at the "
-            f"longest example, {count(costs.batches[0], 'example')} at a time. The line is the "
+            f"{table.primary.label} ({captions.drawn_over_seeds(table.crossed)}) against cost at "
+            f"the longest example, {count(costs.batches[0], 'example')} at a time. The line is the "
             f"Pareto front: no method costs less and scores more, by the means."
         )
-        if len(panels) > 1:
-            text += f" Latency on {costs.machine}, {count(costs.threads, 'thread')}."
+        if timed := costs.settings("latency"):
+            text += f" Latency on {costs.where(*timed)}."
         return Drawing(f"{table.anchor}-pareto.svg", title, text, rendered(figure, title))
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .cells import Cell, flattened, said
-from .formatting import clean, count, duration, ranges
+from .formatting import clean, duration
 from .grouping import by
+from .registered import Fixed, registration
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Built:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Facts of the records, and the plan that the store was last asked for."""
+    """Facts of the records, and the plan that the store was last asked for.
+
+    ``registered``, ``fixed`` and ``warning`` are those of :class:`.registered.Registration`.
+    """
 
     facts: tuple[Fact, ...]
     training: tuple[Fact, ...]
@@ -44,36 +48,12 @@ class Provenance:
     command: str
     plan_hash: str
     registered: str
+    fixed: Fixed
+    warning: str
     preset: str
     settings: tuple[tuple[str, str], ...]
     dirty: int
     compute: str
-
-
-def registration(plan: Mapping[str, Any]) -> str:
-    """Say what the plan fixed and when; empty for a store whose plan does not tell."""
-    made = plan.get("registered")
-    if not made:
-        return ""
-    when = clean(made["time"]).replace("T", " ").replace("+00:00", " UTC")
-    rules = (
-        f"metric {clean(plan.get('metric'))}, baseline {clean(plan.get('baseline') or 'none')}, "
-        f"family {clean(plan.get('family'))}, alpha {plan.get('alpha'):g}, region of practical "
-        f"equivalence ±{plan.get('margin'):g} points, seeds {ranges(plan.get('seeds') or [])}"
-    )
-    if plan.get("looks"):
-        at = plan["looks"]
-        rules += (
-            f", looks after {', '.join(map(str, at['at']))} seeds ({clean(at['spending'])} "
-            f"spending, futility {at['futility']:g})"
-        )
-    if made["cells"] == 0:
-        return f"Fixed on {when}, before the first cell: {rules}."
-    held = count(made["cells"], "record")
-    return (
-        f"NOT fixed beforehand: this plan was made on {when}, when the store held {held} of an "
-        f"earlier one. It says: {rules}."
-    )
 
 
 def provenance(
@@ -87,6 +67,7 @@ def provenance(
         Records of costs, which have no dataset and no training.
     """
     plan, every = plan or {}, [*cells, *measured]
+    kept = registration(plan)
     facts = [
         fact("commit", every, commit),
         *(
@@ -110,8 +91,10 @@ def provenance(
         training=training(cells),
         methods=built(cells),
         command=clean(plan.get("command") or ""),
-        plan_hash=clean(plan.get("hash") or ""),
-        registered=registration(plan),
+        plan_hash=kept.hash,
+        registered=kept.text,
+        fixed=kept.fixed,
+        warning=kept.warning,
         preset=clean(plan.get("preset") or ""),
         settings=tuple((clean(k), clean(v)) for k, v in flattened(plan.get("settings") or {})),
         dirty=sum(bool((c.record.get("git") or {}).get("dirty")) for c in every),

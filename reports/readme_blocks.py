@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ..benchmark.contract.errors import UserError
 from . import break_even, series_grids
-from .captions import head, warnings
+from .captions import head, over_seeds, warnings
 from .collect import Table, collect
 from .figures import published_levels
 from .formatting import integer, number, value
 from .grids import Column, Entry, Grid, estimated, leaders
 from .markdown import escaped, lines, say
 from .series import Series, conclusion, series
-from .summary import versus
+from .verdicts import verdicts
 from .wording import sentence
 
 
@@ -49,7 +49,8 @@ def paragraphs(table: Table) -> Iterator[str]:
     low, high = table.seeds
     seeds = f"{high} seeds" if low == high else f"{low} to {high} seeds"
     text = table.protocol.text if table.protocol else ""
-    parts = [head(table), f"mean ± standard deviation over {seeds}, and the 95 % t interval", text]
+    beside = over_seeds(table, seeds).removesuffix(".")
+    parts = [head(table), beside[:1].lower() + beside[1:], text]
     yield f"{escaped('; '.join(filter(None, parts)))}."
     yield lines(short(table))
     for warning in warnings(table):
@@ -58,15 +59,9 @@ def paragraphs(table: Table) -> Iterator[str]:
         level = value(table.levelled, entry.metrics[table.levelled.key])
         said = f"{entry.system}: {table.levelled.label} {level} ({entry.protocol}; {entry.source})."
         yield escaped(said[0].upper() + said[1:])
-    first = table.standings[0].label
-    tests = [c for c in table.comparisons if c.method == first]
-    said = [versus(c, "", " the baseline ", table) for c in tests]
-    if table.single is not None and table.single not in tests:
-        said.append(versus(table.single, "", " the best single modality, ", table))
-    if said:
-        yield " ".join(say(sentence(each)) for each in said)
-    else:  # the baseline leads: the verdicts on the others, for new seeds and new speakers
-        yield from (escaped(each.sentence) for each in table.evidence)
+    if any(row.estimates[table.primary.key].known for row in table.standings):
+        said = " ".join(say(sentence(*each.parts)) for each in verdicts(table))
+        yield from [said] if said else []
 
 
 def short(table: Table) -> Grid:

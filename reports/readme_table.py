@@ -17,6 +17,7 @@ from pathlib import Path
 from ..benchmark.contract.errors import UserError
 from .readme_against import against
 from .readme_blocks import block
+from .readme_gpu import gpu, is_gpu
 
 OPENING = re.compile(r"<!-- table: (?P<store>\S+)(?: against (?P<other>\S+))? -->")
 CLOSING = "<!-- /table -->"
@@ -47,10 +48,15 @@ def updated(text: str, root: Path) -> str:
                 f"the block of table {store!r} is not closed; expected {CLOSING} after it"
             )
         other = opening["other"]
-        shown = against(root / store, root / other) if other else block(root / store)
+        shown = against(root / store, root / other) if other else of_folder(root / store)
         parts += [text[at : opening.end()], f"\n{shown}\n"]
         at = end
     return "".join([*parts, text[at:]])
+
+
+def of_folder(folder: Path) -> str:
+    """Return what a README shows of one folder."""
+    return gpu(folder) if is_gpu(folder) else block(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,11 +11,12 @@ from typing import Any
 from ..benchmark.contract.errors import UserError
 from ..benchmark.store import Store
 from .cells import Cell, as_typed, flattened
-from .formatting import clean
+from .formatting import clean, count
 
 Key = tuple[str, str, str, int, int]
 """Dataset, size, method, seed, fold: what a cell is called in both runs."""
 NOT_SETTINGS = (
+    "asked",
     "cells",
     "command",
     "comparisons",
@@ -24,6 +25,7 @@ NOT_SETTINGS = (
     "preset",
     "python",
     "registered",
+    "seal",
 )
 
 
@@ -37,8 +39,16 @@ class Run:
             raise UserError(
                 f"{str(path)!r} holds no results; expected a folder that `bench run` made"
             )
-        records = self.store.records()
+        records, self.damaged = self.store.found()
         every = [Cell(r) for r in records if r["cell"]["kind"] == "quality"]
+        if not every and records:
+            raise UserError(
+                f"{str(path)!r} holds no trainings, but {count(len(records), 'cost cell')}: "
+                f"`bench compare` compares trainings"
+            )
+        if not every:
+            spoilt = f" that can be used ({self.damaged[0]})" if self.damaged else ""
+            raise UserError(f"{str(path)!r} holds no results{spoilt}; run its plan again")
         planned = set(self.plan.get("cells") or (cell.id for cell in every))
         self.cells: dict[Key, Cell] = {}
         self.several: set[Key] = set()

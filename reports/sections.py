@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import (
@@ -11,6 +11,7 @@ from . import (
     grids,
     looks_grid,
     pairwise_grid,
+    protocol_grid,
     published_grid,
     speakers_view,
     tuning,
@@ -18,6 +19,7 @@ from . import (
 )
 from .across_view import Together, together
 from .collect import Report, Table
+from .cost_details import Fold
 from .costs import Costs
 from .figures import Drawing, drawings
 from .forest import forest
@@ -31,6 +33,7 @@ from .growth_view import (
     length_findings,
     series_part,
 )
+from .protocol_datasets import signed_ranks
 from .provenance import Provenance
 from .series import series
 from .summary import Findings, summary
@@ -50,6 +53,7 @@ class Section:
     matrix: pairwise_grid.Matrix | None
     pairs: Grid | None
     forest: Drawing | None
+    beside: protocol_grid.Part
     speakers: Drawing | None
     hardest: Grid | None
     variance: Grid | None
@@ -60,6 +64,7 @@ class Section:
     scores: Drawing | None
     pareto: Drawing | None
     costs: Grid | None
+    cost_details: tuple[Fold, ...]
     curves: Drawing | None
     confusion: Drawing | None
 
@@ -80,6 +85,8 @@ class Content:
     findings: tuple[Findings, ...]
     sections: tuple[Section, ...]
     together: tuple[Together, ...]
+    signed_ranks: Mapping[str, Grid | str]
+    """By anchor of ``together``, or why there is none."""
     series: tuple[SeriesPart, ...]
     costs: tuple[CostPart, ...]
     tuning: tuple[tuning.TuningPart, ...]
@@ -117,12 +124,12 @@ def content(report: Report) -> Content:
         ),
         sections=tuple(section(table, report.costs) for table in report.tables),
         together=tuple(together(found) for found in report.together),
+        signed_ranks={
+            found.anchor: protocol_grid.signed_ranks(signed_ranks(found, report.tables))
+            for found in report.together
+        },
         series=lengths,
-        costs=tuple(
-            cost_part(c, report.crossings)
-            for c in report.costs
-            if len(c.lengths) > 1 or not c.dataset
-        ),
+        costs=tuple(cost_part(c) for c in report.costs if len(c.lengths) > 1 or not c.dataset),
         tuning=tuned,
         failures=grids.failures(report.gaps),
         tracebacks=tuple(f for f in report.gaps.failures if f.traceback),
@@ -141,7 +148,7 @@ def content(report: Report) -> Content:
 def section(table: Table, costs: Sequence[Costs]) -> Section:
     """Set one dataset's part."""
     drawn = drawings(table)
-    pareto, cost = beside(table, costs)
+    pareto, cost, details = beside(table, costs)
     return Section(
         table=table,
         warnings=tuple(captions.warnings(table)),
@@ -153,6 +160,7 @@ def section(table: Table, costs: Sequence[Costs]) -> Section:
         matrix=pairwise_grid.matrix(table),
         pairs=pairwise_grid.long(table),
         forest=forest(table),
+        beside=protocol_grid.part(table),
         speakers=speakers_view.drawing(table),
         hardest=speakers_view.hardest(table),
         variance=variance_grid.grid(table),
@@ -163,6 +171,7 @@ def section(table: Table, costs: Sequence[Costs]) -> Section:
         scores=drawn.get("scores"),
         pareto=pareto,
         costs=cost,
+        cost_details=details,
         curves=drawn.get("curves"),
         confusion=drawn.get("confusion"),
     )

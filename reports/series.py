@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..benchmark.statistics.multiplicity import holm
 from .collect import Table
 from .costs import Costs
 from .evidence import Evidence
@@ -21,24 +20,25 @@ UNKNOWN = "what it costs is not known here, so the claim is not tested"
 
 @dataclass(frozen=True)
 class Contrast:
-    """A method against the baseline at one length.
+    """A method against the baseline at one length, corrected with the plan's other comparisons.
 
     Attributes
     ----------
-    adjusted
-        The test's p after Holm over all methods and lengths.
     ratio
         Its FLOPs of one inference over the baseline's, at the longest example; nan where unknown.
     """
 
     length: int
     evidence: Evidence
-    adjusted: float
     ratio: float
 
     @property
+    def adjusted(self) -> float:
+        return self.evidence.adjusted
+
+    @property
     def separated(self) -> bool:
-        return self.adjusted < self.evidence.rules.alpha
+        return self.evidence.separated
 
     @property
     def better(self) -> bool:
@@ -76,6 +76,16 @@ class Series:
     @property
     def lengths(self) -> tuple[int, ...]:
         return tuple(self.tables)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether every seed is tested on the same examples, at every length."""
+        return all(table.crossed for table in self.tables.values())
+
+    @property
+    def tests(self) -> int:
+        """Comparisons that the plan's correction goes over, of other datasets too."""
+        return max(table.family.tests for table in self.tables.values())
 
     def estimate(self, method: str, length: int) -> Estimate | None:
         """Return a method's mean and interval at a length, where it has one."""
@@ -120,7 +130,7 @@ def series(
 
 
 def gathered(anchor: str, title: str, tables: Mapping[int, Table], costs: Costs | None) -> Series:
-    """Put one dataset's tables together and correct its comparisons over methods and lengths."""
+    """Put one dataset's tables together, and its comparisons with the baseline."""
     last = tables[max(tables)]
     # In the order of the longest; a length that is not done yet lacks some.
     found = (
@@ -132,18 +142,12 @@ def gathered(anchor: str, title: str, tables: Mapping[int, Table], costs: Costs 
         anchor, title, f"{costs.lead} steps" if costs else "steps", last.primary, baseline,
         methods, tables, {}, costs,
     )  # fmt: skip
-    compared = [
-        (length, each)
-        for length, table in tables.items()
-        for each in table.evidence
-        if table.baseline is not None and each.other == table.baseline
-    ]
-    alpha = compared[0][1].rules.alpha if compared else 0.05
-    adjusted = holm([each.test.p for _, each in compared], alpha).adjusted
     contrasts: dict[str, list[Contrast]] = {}
-    for (length, each), p in zip(compared, adjusted, strict=True):
-        ratio = bare.flops(each.method, length) / bare.flops(each.other, length)
-        contrasts.setdefault(each.method, []).append(Contrast(length, each, float(p), ratio))
+    for length, table in tables.items():
+        for each in table.evidence:
+            if each.other == table.baseline:
+                ratio = bare.flops(each.method, length) / bare.flops(each.other, length)
+                contrasts.setdefault(each.method, []).append(Contrast(length, each, ratio))
     return Series(
         anchor, title, bare.unit, bare.metric, bare.baseline, bare.methods, tables,
         {name: tuple(several) for name, several in contrasts.items()}, costs,
@@ -153,7 +157,7 @@ def gathered(anchor: str, title: str, tables: Mapping[int, Table], costs: Costs 
 def conclusion(shown: Series, method: str) -> Sentence:
     """Say in one sentence what a method is against the baseline as sequences grow.
 
-    ``better`` and ``worse`` are after Holm over all methods and lengths. Whether a claim of the
+    ``better`` and ``worse`` are after Holm over all that the plan compares. Whether a claim of the
     form "better, at less compute" held is read from the lengths at which the method costs less.
     """
     anchor = f"{shown.anchor}-contrasts"
@@ -161,7 +165,6 @@ def conclusion(shown: Series, method: str) -> Sentence:
     several = shown.contrasts.get(method, ())
     if not several:
         return sentence(*names, ": no length at which both have a result.", anchor=anchor)
-    tests = sum(len(each) for each in shown.contrasts.values())
     where = {
         word: [integer(c.length) for c in several if chosen(c)]
         for word, chosen in (("better", lambda c: c.better), ("worse", lambda c: c.worse))
@@ -178,7 +181,7 @@ def conclusion(shown: Series, method: str) -> Sentence:
     return sentence(
         *names,
         f", {integer(several[0].length)} to {integer(last.length)} {shown.unit}: "
-        f"{', '.join(verdicts) or nothing} (Holm over {tests} comparisons); "
+        f"{', '.join(verdicts) or nothing} (Holm over {shown.tests} comparisons); "
         f"{change} {shown.metric.unit} at {integer(last.length)}{cost}. Better at less compute: "
         f"{held}.",
         anchor=anchor,

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from . import captions
 from .drawing import label_ends, logarithmic, looks
 from .figures import WIDTH, Drawing
 from .formatting import integer
@@ -43,8 +44,8 @@ def drawing(shown: Series) -> Drawing:
                 against_flops(axes, shown, styles)
         title = f"{shown.metric.label} against length and compute, {shown.title}"
         text = (
-            f"{shown.metric.label} of methods trained and tested at each length: mean and 95 % t "
-            f"interval over seeds, cut at what the measure can be."
+            f"{shown.metric.label} of methods trained and tested at each length: "
+            f"{captions.drawn_over_seeds(shown.crossed)}."
         )
         if counted:
             text += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from . import captions
 from .formatting import difference, integer, number, p_value
 from .grids import Column, Entry, Grid, estimated
 from .series import Contrast, Series
@@ -25,8 +26,8 @@ def scores(shown: Series) -> Grid:
         rows.append(tuple(entries))
     caption = (
         f"{metric.label} against length, {shown.title}: every method is trained and tested at each "
-        f"length. Mean ± standard deviation over seeds and the 95 % t interval; the best mean of "
-        f"each length in bold."
+        f"length. {captions.over_seeds(shown.tables[shown.lengths[-1]])} The best mean of each "
+        f"length in bold."
     )
     return Grid(f"{shown.anchor}-scores", caption, tuple(head), tuple(rows))
 
@@ -52,13 +53,12 @@ def contrasts(shown: Series) -> Grid | None:
         entries = [entry(shown, at.get(length)) for length in shown.lengths]
         rows.append((Entry(method, name=True), *entries))
     first = next(iter(shown.contrasts.values()))[0].evidence
-    tests = sum(len(each) for each in shown.contrasts.values())
     caption = (
         f"Against {shown.baseline} at each length, {shown.title}: difference in "
         f"{shown.metric.label}, {shown.metric.unit}, its {100 * first.test.confidence:g} % "
-        f"interval for new seeds and new speakers, p after Holm over these {tests} comparisons "
-        f"with the verdict, and the FLOPs of one inference with the longest example over the "
-        f"baseline's."
+        f"interval {first.holds_for}, p after Holm over the {shown.tests} comparisons that the "
+        f"plan fixed with the verdict, and the FLOPs of one inference with the longest example "
+        f"over the baseline's."
     )
     return Grid(f"{shown.anchor}-contrasts", caption, tuple(head), tuple(rows))
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..benchmark.statistics.intervals import MeanInterval, mean_interval
 from .grouping import Row
 from .metrics import Metric
 from .outcomes import Outcome
+from .predictions import Design
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A mean over seeds with its standard deviation and 95 % t interval.
 
+    The interval is nan where splits are re-drawn: they overlap, and it would cover far less
+    (:mod:`.comparisons`).
     ``unknown`` counts the seeds whose value is not finite; where there is one, no mean is given,
     because leaving it out would flatter a method that diverged.
     """
@@ -84,6 +87,7 @@ def standing(
     metrics: Sequence[Metric],
     planned: Sequence[int],
     baseline: bool,
+    design: Design,
 ) -> Standing:
     """Sum up one method's seeds.
 
@@ -93,6 +97,8 @@ def standing(
         As :func:`.outcomes.outcomes` returns them.
     planned
         Seeds of the plan, if the row belongs to it.
+    design
+        Whether all seeds are tested on the same speakers.
     """
     ended = [cell for cell in row.cells if cell.ok]
     asked = {cell.seed for cell in row.cells} | set(planned if row.planned else ())
@@ -100,7 +106,7 @@ def standing(
     return Standing(
         label=row.label,
         method=row.method,
-        estimates={m.key: over(done, metric_of(m.key)) for m in metrics},
+        estimates={m.key: over(done, metric_of(m.key), design) for m in metrics},
         outcomes=done,
         parameters=ended[0].record["parameters"] if ended else None,
         share_own=over(done, lambda o: share(o.metrics.get("accuracy"), o.own)).mean,
@@ -126,14 +132,19 @@ def ranked(rows: Sequence[Standing], metric: Metric) -> tuple[Standing, ...]:
     return (*with_mean, *(r for r in rows if not r.estimates[metric.key].known))
 
 
-def over(done: Sequence[Outcome], value: Callable[[Outcome], float]) -> Estimate:
+def over(
+    done: Sequence[Outcome], value: Callable[[Outcome], float], design: Design = "crossed"
+) -> Estimate:
     """Estimate a mean over seeds; one value that is not finite leaves none."""
     values = [value(outcome) for outcome in done]
     unknown = sum(not math.isfinite(v) for v in values)
     if unknown or not values:
         nan = math.nan
         return Estimate(MeanInterval(len(values), nan, nan, nan, nan), unknown)
-    return Estimate(mean_interval(values))
+    interval = mean_interval(values)
+    if design != "crossed":
+        interval = replace(interval, low=math.nan, high=math.nan)
+    return Estimate(interval)
 
 
 def metric_of(key: str) -> Callable[[Outcome], float]:

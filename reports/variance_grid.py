@@ -8,6 +8,7 @@ from . import captions
 from .collect import Table
 from .formatting import NOTHING, count, number
 from .grids import Column, Entry, Grid
+from .predictions import SCORES
 from .variance import FEWEST, VarianceShares
 
 
@@ -27,6 +28,13 @@ def grid(table: Table) -> Grid | None:
             entries += shares(spread.gains, found.metric.scale)
         rows.append(tuple(entries))
     return Grid(f"{table.anchor}-variance", caption(table), tuple(head), tuple(rows))
+
+
+def reason(table: Table) -> str:
+    """Why there are no shares, where there are none."""
+    if table.primary.key not in SCORES:
+        return f"{table.primary.label} does not add up over speakers"
+    return f"they take {FEWEST} seeds and {FEWEST} speakers with predictions that can be read"
 
 
 def columns(what: str) -> list[Column]:
@@ -51,13 +59,15 @@ def caption(table: Table) -> str:
     together = {
         "crossed": (
             "A seed draws initialisation, order of the data and dropout at once, so that this "
-            "design does not tell them apart; the split is the same for every seed, so that its "
-            "share is not in these figures at all."
+            "design does not tell them apart: each makes at most the seed's share, and what it "
+            "does to single speakers is in the rest; the split is the same for every seed, so that "
+            "its share is not in these figures at all."
         ),
         "redrawn": (
             "A seed draws initialisation, order of the data, dropout and the split at once, so "
-            "that this design does not tell them apart; what a split does to a speaker's score "
-            "is in the seed's share, who was drawn to be tested is in the speaker's."
+            "that this design does not tell them apart: each makes at most the seed's share, and "
+            "what it does to single speakers is in the rest; who was drawn to be tested is in the "
+            "speaker's share."
         ),
     }[found.design]
     text = (

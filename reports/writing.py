@@ -12,6 +12,7 @@ from .latex import FOLDER as TABLES
 from .latex import latex
 from .markdown import markdown
 from .page import html
+from .protocol_export import statistics
 from .sections import content
 from .summary import summary
 
@@ -31,7 +32,7 @@ def write(
     formats
         Of ``md`` (report.md, its figures in report_files/), ``html`` (report.html, one file that
         needs nothing else), ``latex`` (report.tex, its tables in report_tables/) and ``csv``
-        (leaderboard.csv).
+        (leaderboard.csv, and statistics.csv with the statistics beside the verdict).
     out
         Folder to write to; the store's by default.
 
@@ -74,6 +75,7 @@ def write(
         written.extend(save_parts(folder / TABLES, found.tables, "*.tex"))
     if "csv" in formats:
         written.append(saved(folder / "leaderboard.csv", leaderboard(report)))
+        written.append(saved(folder / "statistics.csv", statistics(report)))
     return written
 
 

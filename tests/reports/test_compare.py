@@ -12,6 +12,7 @@ from fusemark.benchmark.statistics.multiplicity import holm
 from fusemark.reports import compare, view
 from scipy import stats
 
+from .cost_stores import write_costs
 from .stores import HOSTILE, ODD, Spec, write_store
 
 SEEDS = tuple(range(6))
@@ -186,7 +187,9 @@ def test_a_gate_lets_nothing_pass_that_it_cannot_judge(tmp_path, bench):
     one, two = stores(tmp_path, {k: v for k, v in FIRST.items() if k != "mult"})
     code, out, err = bench("compare", one, two, "--fail-if-worse")
     assert code == 1
-    assert "cannot be judged: mult on simulated:cremad-like, seeds 0–5: not in the second" in err
+    assert (
+        "cannot be judged: mult on simulated:cremad-like, seeds 0–5: not done in the second" in err
+    )
     assert "Nothing changed." not in out
     assert json.loads(bench("compare", one, two, "--format", "json")[1])["unjudged"]
 
@@ -217,3 +220,88 @@ def test_a_path_that_is_no_folder_is_one_line(tmp_path, bench):
         assert code == 2
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+def rewritten(store, change):
+    """Change every record of a store."""
+    for path in sorted((store / "cells").glob("*.json")):
+        record = json.loads(path.read_text())
+        change(record)
+        path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("field", ["fingerprint", "dataset_config"])
+def test_runs_on_other_data_are_not_judged(tmp_path, bench, field):
+    """The metric is one that is read from the records: no prediction shows what was tested."""
+    one, two = stores(tmp_path, {**FIRST, "mult": 0.4}, metric="ece")
+    other = {"fingerprint": "beef", "dataset_config": {"protocol": "even-odd"}}[field]
+    rewritten(two, lambda record: record["cell"].update({field: other}))
+    code, out, err = bench("compare", one, two, "--fail-if-worse")
+    what = {"fingerprint": "content", "dataset_config": "settings"}[field]
+    assert code == 1
+    assert f"mult on simulated:cremad-like: the dataset's {what} differs" in err.replace(
+        "settings differ ", "settings differs "
+    )
+    assert "worse: none" in out.lower()
+
+
+def test_a_method_that_failed_in_both_runs_does_not_stop_a_gate(tmp_path, bench):
+    fail = {("mult", seed): ("failed", "RuntimeError", "no") for seed in SEEDS}
+    one, two = stores(tmp_path, FIRST, fail=fail)
+    assert {c.method: c.verdict for c in compare(one, two).changes}["mult"] == (
+        "without a result in the first run"
+    )
+    assert bench("compare", one, two, "--fail-if-worse")[0] == 0
+
+
+def test_what_cannot_be_told_is_not_called_unchanged(tmp_path, bench):
+    one = write_store(tmp_path / "one", Spec(methods=FIRST, seeds=(0, 1)))
+    two = write_store(tmp_path / "two", Spec(methods={**FIRST, "ladder": 2.3}, seeds=(0, 1)))
+    _, out, _ = bench("compare", one, two)
+    assert "Not separated: 1. These seeds cannot tell whether a change is there" in out
+
+
+def test_the_rule_is_the_first_plans_and_is_said(tmp_path):
+    one, two = stores(tmp_path, {**FIRST, "mult": 0.4})
+    plan = json.loads((two / "plan.json").read_text())
+    (two / "plan.json").write_text(json.dumps({**plan, "hash": "h", "metric": "uar"}))
+    for form in ("text", "md"):
+        said = view(compare(one, two), form).replace("&#95;", "_")
+        assert "Tested by the first run's plan: metric macro_f1, alpha 0.05." in said
+    read = json.loads(view(compare(two, one), "json"))
+    assert (read["metric"], read["changes"][0]["metric"]) == ("uar", "uar")
+
+
+def test_folders_of_one_name_are_told_apart_and_one_folder_is_refused(tmp_path, bench):
+    one, two = (write_store(tmp_path / d / "run", Spec(methods=FIRST, seeds=SEEDS)) for d in "ab")
+    assert compare(one, two).names == (str(one), str(two))
+    code, _, err = bench("compare", one, one / ".." / "run", "--fail-if-worse")
+    assert code == 2
+    assert "are one folder" in err
+
+
+def test_several_configurations_under_one_name_are_not_passed_over(tmp_path, bench):
+    one, two = stores(tmp_path, FIRST)
+    (two / "plan.json").unlink()
+    first = sorted((two / "cells").glob("*.json"))[0]
+    record = json.loads(first.read_text())
+    record |= {"id": "f" * 8, "cell": {**record["cell"], "config": {"late-concat": {"width": 1}}}}
+    (two / "cells" / f"{'f' * 8}.json").write_text(json.dumps(record))
+    code, _, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 1
+    assert (
+        "late-concat on simulated:cremad-like, seeds 0: the second run holds it in several" in err
+    )
+
+
+@pytest.mark.parametrize("what", ["empty", "costs"])
+def test_a_run_without_trainings_says_what_it_holds(tmp_path, bench, what):
+    one, two = stores(tmp_path, FIRST)
+    shutil.rmtree(two / "cells")
+    (two / "cells").mkdir()
+    if what == "costs":
+        write_costs(two, ("mult",), (64,))
+    code, _, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert ("holds no results" if what == "empty" else "holds no trainings, but") in err

@@ -10,7 +10,9 @@ from fusemark.benchmark.statistics.two_way import combine, t_of
 from fusemark.reports import evidence_grid
 from fusemark.reports.collect import collect
 from fusemark.reports.writing import write
+from scipy import stats
 from sklearn.metrics import f1_score
+from statsmodels.stats.multitest import multipletests
 
 from .stores import Spec, write_store
 
@@ -143,15 +145,116 @@ def test_predictions_that_cannot_be_read_are_said_and_stay_in_the_family(tmp_pat
     assert "Withheld" not in grid.caption
 
 
-def test_without_a_baseline_or_for_a_correlation_there_is_nothing_to_say(tmp_path):
-    write_store(tmp_path / "a", Spec(baseline=None))
-    write_store(tmp_path / "c", Spec(kind="regression", metric="pearson"))
-    for name in "ac":
-        table = collect(tmp_path / name).tables[0]
-        assert table.evidence == ()
-        assert evidence_grid.grid(table) is None
-    assert collect(tmp_path / "a").tables[0].pairs is not None  # exploratory
-    assert collect(tmp_path / "c").tables[0].pairs is None
+def test_without_a_baseline_all_pairs_are_exploratory(tmp_path):
+    table = collect(write_store(tmp_path, Spec(baseline=None))).tables[0]
+    assert table.evidence == ()
+    assert evidence_grid.grid(table) is None
+    assert table.pairs is not None
+
+
+def over_seeds(store, method, key):
+    """A metric of every seed, as the records hold it."""
+    found = [r for r in store.records() if r["cell"]["method"] == method]
+    return [r["metrics"][key] for r in sorted(found, key=lambda r: r["cell"]["seed"])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "sign"),
+    [
+        ("classification", "ece", -1),
+        ("classification", "log_loss", -1),
+        ("regression", "rmse", -1),
+        ("regression", "r2", 1),
+        ("regression", "pearson", 1),
+    ],
+)
+def test_a_metric_that_does_not_add_up_over_speakers_is_tested_over_seeds(
+    tmp_path, kind, key, sign
+):
+    spec = Spec(methods={"late-concat": 1.0, "near": 1.05, "ladder": 2.0}, kind=kind, metric=key)
+    store = Store(write_store(tmp_path, spec))
+    table = collect(tmp_path).tables[0]
+    assert {e.method for e in table.evidence} == {"near", "ladder"}
+    base = over_seeds(store, "late-concat", key)
+    for found in table.evidence:
+        own = over_seeds(store, found.method, key)
+        expected = stats.ttest_rel(own, base)
+        assert found.test.p == pytest.approx(expected.pvalue)
+        ends = [sign * end for end in expected.confidence_interval(0.95)]
+        assert sorted(ends) == pytest.approx([found.test.low, found.test.high])
+        gain = sign * (np.array(own) - np.array(base))
+        assert found.test.difference == pytest.approx(gain.mean())
+        assert found.superiority.probability == pytest.approx((gain > 0).mean())
+        if found.adjusted < 0.05:
+            assert found.verdict == ("better" if gain.mean() > 0 else "worse")
+        assert found.holds_for == "for new seeds on these test speakers"
+    adjusted = multipletests([e.test.p for e in table.evidence], method="holm")[1]
+    assert [e.adjusted for e in table.evidence] == pytest.approx(adjusted.tolist())
+    caption = evidence_grid.grid(table).caption
+    assert caption.startswith("For new seeds on these test speakers,")
+    assert "does not add up over speakers: other speakers are not tested" in caption
+    assert "new speaker" not in caption
+    assert "two-sided paired t over seeds" in caption
+
+
+def test_over_re_drawn_splits_such_a_metric_is_not_tested_and_says_so(tmp_path):
+    write_store(tmp_path, Spec(metric="log_loss", design="re-drawn"))
+    table = collect(tmp_path).tables[0]
+    assert len(table.evidence) == 4
+    for found in table.evidence:
+        assert math.isnan(found.adjusted)
+        assert found.verdict == (
+            "cannot be tested: log loss does not add up over speakers, and the seeds of re-drawn "
+            "splits are not independent"
+        )
+    write(tmp_path, ("md",))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Of 4 planned comparisons with the baseline `late-concat` none can be tested" in text
+
+
+def test_holm_goes_over_the_comparisons_of_all_datasets(tmp_path):
+    """As the caption says: the family is the plan's, not that of one table."""
+    methods = {"late-concat": 1.0, "mult": 1.2, "ladder": 1.5, "tfn": 1.3}
+    write_store(tmp_path, Spec(methods=methods, datasets=("one", "two"), seeds=(0, 1, 2, 3)))
+    tables = collect(tmp_path).tables
+    planned = [e for table in tables for e in table.evidence]
+    expected = multipletests([e.test.p for e in planned], method="holm")[1]
+    assert [e.adjusted for e in planned] == pytest.approx(expected.tolist())
+    for table in tables:
+        alone = multipletests([e.test.p for e in table.evidence], method="holm")[1]
+        assert min(e.adjusted for e in table.evidence) > alone.min()
+        says = (
+            "Holm over 6 comparisons, the family that the plan fixed on 2 datasets, of which 3 are"
+        )
+        assert says in evidence_grid.grid(table).caption
+        others = [e for e in table.compared if not e.confirmatory]
+        apart = multipletests([e.test.p for e in others], method="holm")[1]
+        assert [e.adjusted for e in others] == pytest.approx(apart.tolist())
+
+
+def test_what_the_plan_fixed_and_nobody_ran_makes_the_others_no_easier(tmp_path):
+    seeds = (0, 1, 2, 3)
+    spec = Spec(
+        methods={"late-concat": 1.0, "ladder": 1.5, "mult": 1.4, "tfn": 1.3},
+        seeds=seeds,
+        missing=[(method, seed) for method in ("mult", "tfn") for seed in seeds],
+    )
+    table = collect(write_store(tmp_path, spec)).tables[0]
+    (found,) = table.evidence
+    assert found.adjusted == pytest.approx(min(1.0, 3 * found.test.p))
+    caption = evidence_grid.grid(table).caption
+    assert "Holm over 3 comparisons" in caption
+    assert "2 are without any record of a method" in caption
+
+
+def test_records_of_another_plan_are_exploratory(tmp_path):
+    write_store(tmp_path, Spec(methods={"late-concat": 1.0, "old": 1.3}), plan=False, salt="ab")
+    write_store(tmp_path, Spec(methods={"late-concat": 1.0, "ladder": 1.5}))
+    table = collect(tmp_path).tables[0]
+    assert [e.method for e in table.evidence] == ["ladder"]
+    assert {frozenset((e.method, e.other)) for e in table.compared if not e.confirmatory} >= {
+        frozenset(("old", "late-concat"))
+    }
 
 
 def test_errors_are_tested_too_in_the_methods_favour(tmp_path):

@@ -45,8 +45,8 @@ def test_it_is_titled_captioned_and_holds_every_name(table):
     assert root.get("aria-label") == figure.title
     text = " ".join(root.itertext())
     assert all(e.method in text for e in table.evidence)
-    assert "95 % t interval" in figure.caption
-    assert "±1 points, practically equal" in figure.caption
+    assert "95 % interval of t on the two-way jackknife" in figure.caption
+    assert "±1 point, practically equal" in figure.caption
     assert not re.search(r"\d\.\d{3}", "".join(re.findall(r"<path[^>]*>", figure.svg)))
 
 

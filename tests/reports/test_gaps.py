@@ -39,6 +39,25 @@ def test_methods_behind_a_wildcard_are_named_by_their_other_seeds(tmp_path):
     assert gaps.unnamed_cells == 5
 
 
+def test_comparisons_without_a_record_are_counted_by_the_plans_family(tmp_path):
+    """Of 4 methods two are there: 2 of 3 comparisons with the baseline lack, 5 of 6 pairs."""
+    seeds = Spec().seeds
+    methods = {"late-concat": 1.0, "ladder": 1.5, "mult": 1.4, "tfn": 1.3}
+
+    def lacking(name, gone, family):
+        spec = Spec(methods=methods, missing=[(m, s) for m in gone for s in seeds])
+        store = write_store(tmp_path / name, spec)
+        plan = json.loads((store / "plan.json").read_text()) | {"family": family}
+        (store / "plan.json").write_text(json.dumps(plan))
+        found = collect(store).tables[0].family
+        return found.tests, found.unrecorded
+
+    assert lacking("a", ("mult", "tfn"), "baseline") == (3, 2)
+    assert lacking("b", ("mult", "tfn"), "pairs") == (6, 5)
+    assert lacking("c", ("late-concat",), "baseline") == (3, 3)
+    assert lacking("d", (), "baseline") == (3, 0)
+
+
 def test_a_complete_store_misses_nothing(tmp_path):
     gaps = collect(write_store(tmp_path)).gaps
     assert (gaps.failures, gaps.missing, gaps.missing_cells, gaps.other_plans) == ((), (), 0, 0)

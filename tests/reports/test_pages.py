@@ -114,7 +114,7 @@ def test_every_table_caption_states_the_size(tmp_path):
     write(store, ("md",))
     text = (store / "report.md").read_text(encoding="utf-8")
     captions = [line for line in text.splitlines() if line.startswith('<a id="d1-')]
-    assert len(captions) == 10
+    assert len(captions) == 11
     assert all("size paper" in line for line in captions)
 
 

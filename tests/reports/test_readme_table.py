@@ -26,7 +26,7 @@ def test_check_then_write_then_check(readme, capsys):
     assert main([str(readme)]) == 0
     assert main([str(readme), "--check"]) == 0
     text = readme.read_text(encoding="utf-8")
-    assert text.count("before") == text.count("after") == 2
+    assert text.count("before\n") == text.count("\nafter\n") == 2
     assert "stale" not in text
     assert updated(text, readme.parent) == text
 
@@ -36,8 +36,9 @@ def test_block_has_the_short_leaderboard_and_its_tests(readme):
     first = text[: text.index("<!-- /table -->")]
     assert "size small; mean ± standard deviation over 5 seeds, and the 95 % t interval" in first
     assert "| method | macro F1 | accuracy | parameters | seeds |" in first
-    assert "`ladder` against the baseline `late-concat`: separated; better in the mean by" in first
-    assert "`ladder` against the best single modality, `only:visual`" in first
+    assert "`ladder` against the baseline `late-concat`: better for new seeds and new" in first
+    assert "`ladder`, the best fusion, against the best single modality, `only:visual`" in first
+    assert "](#" not in first
     assert HOSTILE not in text
 
 
