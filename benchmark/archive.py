@@ -16,6 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .contract.errors import UserError
+from .json_file import parsed
+
 SCHEMA = pa.schema(
     {
         "id": pa.string(), "status": pa.string(), "digest": pa.string(), "row": pa.string(),
@@ -79,18 +82,20 @@ class Archive:
             return
         self.places, self.briefs = {}, {}
         for part in parts:
-            file = pq.ParquetFile(part)
-            for group in range(file.num_row_groups):
-                columns = file.read_row_group(group, ["id", "status", "digest"]).to_pydict()
-                for row, (name, status, digest) in enumerate(zip(*columns.values(), strict=True)):
+            for group, columns in groups(part, "id", "status", "digest"):
+                for row, (name, status, digest) in enumerate(zip(*columns, strict=True)):
                     self.places[name] = Place(part, group, row)
                     self.briefs[name] = Brief(status, digest)
         self.known, self.held = names, None
 
-    def record(self, name: str) -> dict[str, Any] | None:
-        """Return one record, or None."""
+    def where(self, name: str) -> str:
+        """Say where a cell of the index lies."""
+        return f"archive/{self.places[name].part.name}, cell {name}"
+
+    def record(self, name: str) -> str | None:
+        """Return the JSON text of one record, or None."""
         place = self.places.get(name)
-        return None if place is None else json.loads(self.rows(place)[place.row]["record"])
+        return None if place is None else self.rows(place)[place.row]["record"]
 
     def predictions(self, name: str) -> bytes | None:
         """Return the ``.npz`` file of a cell's predictions, or None."""
@@ -101,19 +106,25 @@ class Archive:
         """Return a row group; the last one is kept, for cells are read in order."""
         key = (place.part, place.group)
         if self.held is None or self.held[0] != key:
-            table = pq.ParquetFile(place.part).read_row_group(place.group)
-            self.held = key, table.to_pylist()
+            with intact(place.part):
+                table = pq.ParquetFile(place.part).read_row_group(place.group)
+                self.held = key, table.select(SCHEMA.names).to_pylist()
         return self.held[1]
 
     def column(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield (id, text) of a column, each cell once."""
         for part in self.parts():
-            file = pq.ParquetFile(part)
-            for group in range(file.num_row_groups):
-                read = file.read_row_group(group, ["id", name]).to_pydict()
-                for row, cell in enumerate(read["id"]):
+            for group, (cells, texts) in groups(part, "id", name):
+                for row, (cell, text) in enumerate(zip(cells, texts, strict=True)):
                     if self.places[cell] == Place(part, group, row):
-                        yield cell, read[name][row]
+                        yield cell, text
+
+    def rows_of_table(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (id, row of the results' table) of each cell."""
+        for name, text in self.column("row"):
+            with intact(self.places[name].part):
+                row = parsed(text)
+            yield name, row
 
     def add(
         self, cells: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any], bytes | None]]
@@ -153,6 +164,30 @@ class Archive:
             lock.unlink(missing_ok=True)
 
 
+@contextmanager
+def intact(part: Path) -> Iterator[None]:
+    """Turn what a damaged part raises into one line that names it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{str(part)!r} is damaged ({why}); restore it from a copy, or move it out of the "
+            f"store: `bench run` then runs its cells again"
+        ) from error
+
+
+def groups(part: Path, *names: str) -> Iterator[tuple[int, list[list[Any]]]]:
+    """Yield the columns ``names`` of each row group of a part, with the group's place."""
+    with intact(part):
+        file = pq.ParquetFile(part)
+    for group in range(file.num_row_groups):
+        with intact(part):
+            columns = file.read_row_group(group, list(names)).to_pydict()
+            found = [columns[name] for name in names]
+        yield group, found
+
+
 def as_row(
     name: str, record: Mapping[str, Any], row: Mapping[str, Any], predictions: bytes | None
 ) -> dict[str, Any]:
@@ -160,7 +195,7 @@ def as_row(
     return {
         "id": name,
         "status": record["status"],
-        "digest": record.get("code", {}).get("digest"),
+        "digest": (record.get("code") or {}).get("digest"),
         "row": json.dumps(row, ensure_ascii=False),
         "record": json.dumps(record, ensure_ascii=False),
         "predictions": predictions,

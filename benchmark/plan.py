@@ -23,6 +23,7 @@ from .lengths import Variant, modules, parse_lengths, variants
 from .loading import reduced
 from .precision import PreciseSettings
 from .recipes import Recipe, parse, under
+from .registration import plan_hash
 from .registry import datasets, methods
 from .seeds import stream
 from .settings import DataSettings
@@ -30,8 +31,6 @@ from .until_decided import Looks, comparisons, read_looks
 
 PRESETS = Path(__file__).parent / "presets"
 SMALL_FRAMES = 64
-EXTRA = ("lengths", "cost", "looks")
-"""Fields that most plans leave empty."""
 
 
 class Plan(BaseModel):
@@ -64,11 +63,7 @@ class Plan(BaseModel):
 
     @property
     def hash(self) -> str:
-        fields = self.model_dump()
-        # What a plan does not ask for is not a part of it.
-        asked = {k: v for k, v in fields.items() if v or k not in EXTRA}
-        text = json.dumps(asked, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return plan_hash(self.model_dump())
 
 
 def read_preset(name: str) -> dict[str, Any]:

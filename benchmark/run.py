@@ -25,6 +25,8 @@ from .plan import Plan, Planned, identities
 from .precision import check_precision
 from .progress import Progress
 from .provenance import origin, without_folders
+from .records import Damaged
+from .registration import check_kept, registered
 from .store import LOOSE, Store
 from .until_decided import batches, check_part
 
@@ -84,8 +86,11 @@ def run(
     check_part(planned, options.part)
     check_precision((cell.training for cell in planned.cells), options.ensemble is not None)
     store = Store(out).create()
-    store.put_plan({**describe(planned, options), "registered": registered(planned, store)})
+    register(planned, store, options)
     progress = progress or Progress(quiet=True)
+    for _, record in store.loose():
+        if isinstance(record, Damaged):
+            progress.say(f"damaged, counts as missing: {record}")
     put = 0
     with executors(planned, options) as executor_of:
         for cells in batches(planned, store, progress.say):
@@ -293,17 +298,18 @@ def overhead(done: Done) -> dict[str, float] | None:
     return {"start": done.start, "worker": done.seconds - done.result["durations"]["total"]}
 
 
-def registered(planned: Planned, store: Store) -> dict[str, Any]:
-    """Say when a plan was fixed, and how many cells the store held by then.
+def register(planned: Planned, store: Store, options: Options) -> None:
+    """Write the plan into its store, with when it was fixed.
 
-    The same plan asked for again keeps its first date: it was fixed before its first cell, or it
-    was not.
+    Raises
+    ------
+    UserError
+        The plan that is there was damaged, or changed by hand.
     """
-    before = store.plan() or {}
-    if before.get("hash") == planned.plan.hash and "registered" in before:
-        return before["registered"]
+    before, plan = store.plan(), describe(planned, options)
+    check_kept(before, store.path / "plan.json")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"time": now, "cells": store.count()}
+    store.put_plan({**plan, "registered": registered(plan, before, now, store.count())})
 
 
 def series(planned: Planned) -> dict[str, dict[str, int]]:
@@ -321,6 +327,10 @@ def describe(planned: Planned, options: Options) -> dict[str, Any]:
         **planned.plan.model_dump(),
         "datasets": list(planned.datasets),
         "methods": list(dict.fromkeys(cell.method for cell in planned.cells)),
+        "asked": {
+            "methods": list(planned.plan.methods),
+            "datasets": [without_folders(name) for name in planned.plan.datasets],
+        },
         "hash": planned.plan.hash,
         "command": without_folders(options.command),
         "cells": planned.names,

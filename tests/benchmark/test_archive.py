@@ -12,15 +12,13 @@ import pytest
 from fusemark.benchmark import Store, archive, load_results
 from fusemark.benchmark.archive import ABANDONED, Brief
 
+from .records import record as whole_record
+
 
 def record(index, status="ok", **more):
-    cell = {"kind": "quality", "method": f"m{index % 3}", "dataset": "d", "seed": index, "fold": 0}
-    metrics = {"macro_f1": index / 1000, "ece": None}
-    made = {"digest": f"c{index % 2}"}
-    return {
-        "id": f"{index:016x}", "cell": cell, "size": "small", "status": status, "code": made,
-        "metrics": metrics, "durations": {"train": 1.5}, "parameters": 7, **more,
-    }  # fmt: skip
+    made = {"digest": f"c{index % 2}", "harness": "h"}
+    whole = {"code": made, "metrics": {"macro_f1": index / 1000, "ece": None}, **more}
+    return whole_record(f"{index:016x}", index, f"m{index % 3}", status=status, **whole)
 
 
 def filled(path, count=30):
@@ -54,7 +52,7 @@ def test_nothing_changes_but_the_files(tmp_path):
 def test_a_cell_that_is_run_again_goes_before_the_archived_one(tmp_path):
     store = filled(tmp_path)
     store.compact(least=1)
-    again = record(3, code={"digest": "new"}, metrics={"macro_f1": 0.9})
+    again = record(3, code={"digest": "new", "harness": "h"}, metrics={"macro_f1": 0.9})
     store.put(again, {"labels": np.arange(2)})
     for _ in range(2):  # loose first, then in a second part that goes before the first
         for opened in (store, Store(tmp_path)):
@@ -171,7 +169,7 @@ def write_cells(path, writer, count):
     store = Store(path)
     for turn in range(2):  # every cell is run again by the next code
         for index in range(count):
-            code = {"digest": f"{writer}-{turn}"}
+            code = {"digest": f"{writer}-{turn}", "harness": "h"}
             store.put(record(index, code=code), {"by": np.array([f"{writer}-{turn}"])})
 
 

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from fusemark.benchmark import Store, UserError, load_results
 
-
-def record(name, **more):
-    cell = {"method": "m", "dataset": "d", "seed": 0, "fold": 0}
-    return {"id": name, "cell": cell, "size": "small", "status": "ok", **more}
+from .records import record
 
 
 def test_what_is_put_comes_back(tmp_path):
