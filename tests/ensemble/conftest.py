@@ -10,6 +10,7 @@ from fusemark.benchmark.cell import open_dataset
 from fusemark.benchmark.ensemble.fitting import fit, refit
 from fusemark.benchmark.ensemble.lockstep import Seed
 from fusemark.benchmark.ensemble.parts import Parts
+from fusemark.benchmark.ensemble.together import Placed
 from fusemark.benchmark.loading import Scaler, joined, load, reduced
 from fusemark.benchmark.recipes import parse
 from fusemark.benchmark.seeds import stream
@@ -30,17 +31,16 @@ class Trial:
     valid: list
     settings: TrainingSettings
 
-    def alone(self, again=True):
+    def alone(self, again=True, device="cpu"):
         """Return (model, history, selection, refit model) of each seed, trained by itself."""
         found = []
+        build = self.build if device == "cpu" else lambda: Placed(self.build(), device)
         for seed, (train, valid) in enumerate(zip(self.train, self.valid, strict=True)):
-            model, history, chosen = training.fit(
-                self.build, train, valid, self.settings, seed=seed
-            )
+            model, history, chosen = training.fit(build, train, valid, self.settings, seed=seed)
             found.append((model, history, chosen))
             if again:
                 whole, epochs = joined(train, valid), chosen.epochs
-                more = training.refit(self.build, whole, self.settings, history, epochs, seed=seed)
+                more = training.refit(build, whole, self.settings, history, epochs, seed=seed)
                 found[-1] += (more,)
         return found
 

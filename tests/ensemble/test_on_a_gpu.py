@@ -1,4 +1,4 @@
-"""Seeds side by side on a GPU against the same seeds alone on the CPU."""
+"""Seeds side by side on a GPU against the same seeds alone, there and on the CPU."""
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ def test_exact_in_float64(trial, name):
 @pytest.mark.parametrize("name", ["mult", "late-concat", "chunked", "missing-modality"])
 def test_within_1e_4_in_float32(trial, name):
     prepared = trial(name)
-    pairs = zip(prepared.alone(False), prepared.together(False, "cuda"), strict=True)
+    # The two devices' kernels round differently, and three epochs make more of it.
+    pairs = zip(prepared.alone(False, "cuda"), prepared.together(False, "cuda"), strict=True)
     for alone, together in pairs:
         np.testing.assert_allclose(losses(together[1]), losses(alone[1]), atol=1e-4)

@@ -93,6 +93,15 @@ def rows_of(cases: list[Case], workers: int) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def shown(row: dict[str, Any]) -> str:
+    sizes = (f"{row.get(k, 0) / 2**20:>9.1f}" for k in ("predicted", "allocated", "reserved"))
+    return (
+        f"{row['method']:<20} {row['length']:>5} {row['dtype']:<9} {row.get('batch', 0):>5} "
+        f"{row.get('work', ''):<10}{' '.join(sizes)} {row.get('quotient', math.nan):>7.3f} "
+        f"{row.get('error', '')}"
+    )
+
+
 def main() -> None:
     import torch
 
@@ -114,10 +123,7 @@ def main() -> None:
     rows = []
     for row in rows_of(cases, asked.workers):
         rows.append(row)
-        sizes = [row.get(k, 0) / 2**20 for k in ("predicted", "allocated", "reserved")]
-        print(f"{row['method']:<20} {row['length']:>5} {row['dtype']:<9} {row.get('batch', 0):>5} "
-              f"{row.get('work', ''):<10}" + " ".join(f"{s:>9.1f}" for s in sizes)
-              + f" {row.get('quotient', math.nan):>7.3f} {row.get('error', '')}", flush=True)  # fmt: skip
+        print(shown(row), flush=True)
         if asked.out:
             asked.out.mkdir(parents=True, exist_ok=True)
             record = {
