@@ -88,6 +88,26 @@ def prepare(
     print_end(out, store, quality, time.perf_counter() - begun)
 
 
+@data.command()
+def check(
+    store: Annotated[Path, typer.Argument(help="A folder that `bench data prepare` made.")],
+) -> None:
+    """Hash all values of a prepared folder, and compare them with what was prepared."""
+    intact: Any = importlib.import_module("fusemark.datasets.media.intact")
+    begun = time.perf_counter()
+    with Console(stderr=True).status(f"checking {store}"):
+        found = intact.verify(store)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"{store}: {found.clips} clips, {found.arrays} arrays, {found.size / 2**20:.1f} MiB, all "
+        f"as they were prepared ({time.perf_counter() - begun:.1f} s); fingerprint "
+        f"{found.fingerprint}",
+        markup=False,
+    )
+    if not intact.seal(store, found.names):
+        console.print("the folder cannot be written: every run will check it again", markup=False)
+
+
 def print_end(out: Path, store: Any, quality: Any, spent: float) -> None:
     """Print what was prepared and how to go on."""
     console = Console(soft_wrap=True, highlight=False)
@@ -99,6 +119,9 @@ def print_end(out: Path, store: Any, quality: Any, spent: float) -> None:
     console.print(said, markup=False)
     if quality.faces is not None:
         console.print(f"a face in {100 * quality.faces:.2f} % of the pictures")
+    if quality.mended:
+        said = f"{len(quality.mended)} clips were no longer as an earlier run wrote them: prepared"
+        console.print(f"{said} again", markup=False)
     if quality.bad:
         console.print(f"{len(quality.bad)} clips left out or incomplete, listed in the report")
     console.print(f"report: {out / 'report.md'}", markup=False)

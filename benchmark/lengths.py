@@ -12,6 +12,7 @@ from typing import Any
 from .cell import open_dataset
 from .contract import FusionDataset, UserError
 from .cost.sweep import parse_lengths as frames
+from .opening import open_examined
 from .registry import datasets
 
 RESAMPLED = "resampled"
@@ -86,7 +87,7 @@ def variants(
     UserError
         Data that cannot be read, or more frames than a corpus has.
     """
-    opened = open_dataset(source, settings, root)
+    opened = open_examined(source, settings, root)
     if not lengths:
         yield Variant(opened.name, opened.name, source, settings, opened)
         return

@@ -148,6 +148,9 @@ methods: Registry[MethodEntry] = Registry("method", "methods", "fusemark.methods
 strategies: Registry[StrategyEntry] = Registry("strategy", "strategies", "fusemark.methods")
 datasets: Registry[DatasetEntry] = Registry("dataset", "datasets", "fusemark.datasets")
 
+examiners: dict[type[FusionDataset], Callable[[Path], None]] = {}
+"""What looks at the files of datasets of a class before a plan opens one."""
+
 any_number = (1, None)
 two_or_more = (2, None)
 
@@ -239,6 +242,19 @@ def dataset(
         return cls
 
     return register
+
+
+def examine(cls: type[FusionDataset], path: Path) -> None:
+    """Look at what a dataset of a class is about to read: as registered for the class or a base.
+
+    Raises
+    ------
+    UserError
+        Files that are damaged, or are no longer what their fingerprint says.
+    """
+    for base in cls.__mro__:
+        if base in examiners:
+            examiners[base](path)
 
 
 def check(cls: type, base: type, name: str) -> None:

@@ -16,6 +16,7 @@ from ..benchmark.contract import Example, FusionDataset, Modality, Split, Task, 
 from ..benchmark.registry import dataset
 from .storage import PARTS, REQUIRED, Listing, Row, draw_speakers, read_steps, read_table
 
+LONG = 120  # characters of a path in a message
 HELD = 0.15  # share of the speakers in validation, and in test
 
 
@@ -87,7 +88,11 @@ class Manifest(FusionDataset):
             raise UserError("dataset 'manifest' needs its path: 'manifest:path/to/file.csv'")
         self.name = f"manifest:{config.path}"
         owner = f"manifest {config.path!r}"
-        self.listing = Listing(owner, *read_table(Path(config.path), owner))
+        try:
+            self.listing = Listing(owner, *read_table(Path(config.path), owner))
+        except OSError as error:
+            said = f"manifest {shortened(config.path)!r} is no path ({error.strerror})"
+            raise UserError(f"{said}; expected the path of a CSV file") from error
         self.listing.check()
         self.check_rates()
         self.ids, self.groups = self.listing.ids, self.listing.speakers
@@ -134,9 +139,10 @@ class Manifest(FusionDataset):
         """Return the steps (T, *shape) float32 of one cell's file."""
         try:
             return read_steps(self.path(row, name))
-        except ValueError as error:
-            fault = f"{name} file {row.cells[name]!r} {error}"
-            raise self.listing.fault(fault, row) from error
+        except (OSError, ValueError) as error:
+            fault = error if isinstance(error, ValueError) else f"is no path ({error.strerror})"
+            cell = shortened(row.cells[name])
+            raise self.listing.fault(f"{name} file {cell!r} {fault}", row) from error
 
     def path(self, row: Row, name: str) -> Path:
         """Return one cell's file."""
@@ -225,3 +231,8 @@ class Manifest(FusionDataset):
         for position in positions:
             row = self.listing.rows[position]
             yield {n: self.read(row, n) if row.cells[n] else None for n in self.listing.modalities}
+
+
+def shortened(path: str) -> str:
+    """Return the end of a path that is too long for a message."""
+    return path if len(path) <= LONG else f"...{path[-LONG:]}"

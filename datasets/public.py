@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -96,7 +97,7 @@ class Public(FusionDataset):
             raise UserError("dataset 'public' needs its path: 'public:path/to/mosi_data.pkl'")
         self.name = f"public:{config.path}"
         try:
-            self.contents = self.read(Path(config.path).expanduser())
+            self.contents = self.read(found(config.path))
             parts = [self.contents.parts[name] for name in PARTS]
             joined = np.concatenate([part.labels for part in parts])
             told = target(joined, config.task, self.contents.greatest, config.scale)
@@ -206,6 +207,18 @@ class Public(FusionDataset):
         for position in positions:
             name, row = self.rows[position]
             yield steps(self.contents.parts[name], self.cuts[name], row, self.names)
+
+
+def found(path: str) -> Path:
+    """Return the path of a set; ``~`` is the home folder."""
+    try:
+        known = Path(path).expanduser()
+        with suppress(FileNotFoundError):
+            known.stat()
+        return known
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such home, a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"is no path ({reason}); expected a pickle, or a folder") from error
 
 
 def spelled(columns: Sequence[str]) -> str:

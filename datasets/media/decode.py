@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .faults import LOST, BadClipError, check_file
+from .decoder import Decoder
+from .faults import BadClipError, check_file
 
 RATE = 16000  # Hz of all audio
 FORMATS = (
@@ -19,9 +20,7 @@ FORMATS = (
 )
 """Containers that hold their own media. A playlist is none: it would name other files to open."""
 
-GUESSED = ("mpeg", "mpegvideo", "mpegts", "mp3")
-LONGEST = ("avi",)
-"""Containers that give every stream the length of the longest."""
+APART = 1.0  # seconds between sound and pictures from which they do not belong together
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,16 @@ class Sound:
         Of the file.
     damaged
         Packets that could not be decoded and are left out.
+    delay
+        Seconds from the first picture of the file to its first sound, for which silence stands in
+        ``samples``; negative where sound from before the first picture was cut off.
     """
 
     samples: np.ndarray
     rate: int
     channels: int
     damaged: int
+    delay: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -85,93 +88,16 @@ def stream_of(container: Any, kind: str) -> Any | None:
     return None
 
 
-class Decoder:
-    """Iterates over the frames of one stream, and remembers what was damaged.
-
-    Raises
-    ------
-    BadClipError
-        While iterating: too many packets are damaged, or the frames end long before the length
-        that the file declares (a download that broke off).
-    """
-
-    def __init__(self, path: Path, container: Any, stream: Any):
-        self.path, self.container, self.stream = path, container, stream
-        self.packets = self.damaged = 0
-        self.end = 0.0  # seconds at which the last frame ends
-        self.others = 0.0  # and the last packet of any other stream
-
-    def __iter__(self) -> Iterator[Any]:
-        from av.error import FFmpegError
-
-        declared = self.declared()
-        try:
-            for packet in self.container.demux():
-                if packet.stream.index != self.stream.index:
-                    self.others = max(self.others, ended(packet, 0.0))
-                    continue
-                self.packets += packet.size > 0
-                try:
-                    frames = packet.decode()
-                except FFmpegError:
-                    self.damaged += 1
-                    continue
-                for frame in frames:
-                    self.end = max(self.end, ended(frame, self.end))
-                    yield frame
-        except FFmpegError as error:  # of the container: its end is missing
-            raise BadClipError(
-                f"{self.path.name} breaks off after {self.end:.2f} s ({error.strerror}); "
-                "fetch it again"
-            ) from error
-        if self.damaged > LOST * self.packets:
-            raise BadClipError(
-                f"{self.path.name} has {self.damaged} damaged {self.stream.type} packets of "
-                f"{self.packets}; fetch it again"
-            )
-        reached = self.end if self.promised() else max(self.end, self.others)
-        if declared - reached > max(LOST * declared, 0.3):
-            raise BadClipError(
-                f"{self.path.name} is truncated: {self.end:.2f} s of the {declared:.2f} s that it "
-                "declares; fetch it again"
-            )
-
-    def declared(self) -> float:
-        """Return the seconds from 0 that the file promises, or 0 where it promises none.
-
-        MPEG streams promise nothing: FFmpeg guesses from their size.
-        """
-        if self.promised():
-            start = self.stream.start_time or 0
-            length = float((start + self.stream.duration) * self.stream.time_base)
-        elif self.container.duration is not None:
-            length = self.container.duration / 1e6
-        else:
-            return 0.0
-        return 0.0 if self.container.format.name.split(",")[0] in GUESSED else length
-
-    def promised(self) -> bool:
-        """Say whether the stream has a length of its own, and not that of the longest stream."""
-        known = self.stream.duration is not None and bool(self.stream.time_base)
-        return known and self.container.format.name.split(",")[0] not in LONGEST
-
-
-def ended(part: Any, otherwise: float) -> float:
-    """Return the seconds at which a frame or packet ends: its last one may be a long one."""
-    if part.pts is None or not part.time_base:
-        return otherwise
-    samples, rate = getattr(part, "samples", 0), getattr(part, "sample_rate", 0)
-    length = samples / rate if rate else float((part.duration or 0) * part.time_base)
-    return float(part.pts * part.time_base) + length
-
-
 def read_sound(path: Path) -> Sound | None:
     """Decode a file's audio to mono at 16 kHz, or return None where it has no audio stream.
 
+    Where the file has pictures too, the samples begin with the first of them.
+
     Raises
     ------
     BadClipError
-        A file that cannot be decoded, or an audio stream without a sample.
+        A file that cannot be decoded, an audio stream without a sample, or one that has no time in
+        common with the pictures.
     """
     import av
 
@@ -179,6 +105,7 @@ def read_sound(path: Path) -> Sound | None:
         stream = stream_of(container, "audio")
         if stream is None:
             return None
+        pictures = stream_of(container, "video")
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         decoder, pieces = Decoder(path, container, stream), []
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
@@ -187,10 +114,25 @@ def read_sound(path: Path) -> Sound | None:
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
         if pieces or decoder.packets > decoder.damaged:
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+        began = decoder.beside.get(pictures.index) if pictures else None
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
     if not len(samples):
         raise BadClipError(f"{path.name} has an audio stream without a sample; fetch it again")
-    return Sound(samples, rate, channels, decoder.damaged)
+    if began is None or decoder.start is None:
+        return Sound(samples, rate, channels, decoder.damaged)
+    if decoder.start > decoder.others + APART or began > decoder.end + APART:
+        raise BadClipError(
+            f"{path.name} has sound from {decoder.start:.2f} to {decoder.end:.2f} s and pictures "
+            f"from {began:.2f} to {decoder.others:.2f} s, at no time both; write it again"
+        )
+    delay = decoder.start - began
+    return Sound(moved(samples, delay), rate, channels, decoder.damaged, delay)
+
+
+def moved(samples: np.ndarray, delay: float) -> np.ndarray:
+    """Put silence of so many seconds before samples; cut them off where it is less than 0."""
+    count = round(delay * RATE)
+    return samples[-count:] if count < 0 else np.concatenate([np.zeros(count, np.int16), samples])
 
 
 class Video:

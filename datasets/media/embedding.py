@@ -8,7 +8,7 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,28 +48,46 @@ class Embedder:
         Side of the crops in pixels.
     digest
         Hash of the weights.
+    tried
+        Numbers of crops that it must take to be given blocks of any number.
     """
 
-    def __init__(self, forward: Callable[[Tensor], Tensor], size: int, digest: str, name: str):
+    def __init__(
+        self, forward: Callable[[Tensor], Tensor], size: int, digest: str, name: str,
+        tried: Sequence[int] = (1, 3, BATCH),
+    ):  # fmt: skip
         self.forward, self.size, self.digest, self.name = forward, size, digest, name
-        self.batch = BATCH
+        self.tried, self.batch = tried, BATCH
         self.width = self.examine()
+
+    @property
+    def said(self) -> str:
+        """Name and hash, as a store's settings keep them."""
+        return f"{self.name} {self.digest}"
 
     def examine(self) -> int:
         """Return D; a module that takes one crop at a time is given one at a time."""
+        fault = ""
         for self.batch in (BATCH, 1):
-            count = min(self.batch, 2)
-            try:
-                found = self.run(np.zeros((count, self.size, self.size, 3), np.uint8))
-            except Exception as error:
-                fault = " ".join(str(error).split())[:200]
-                continue
-            if found.ndim == 2 and len(found) == count:
-                return found.shape[1]
-            fault = f"it returns shape {found.shape}"
+            widths = set()
+            for count in self.tried if self.batch == BATCH else (1,):
+                try:
+                    found = self.run(np.zeros((count, self.size, self.size, 3), np.uint8))
+                except Exception as error:
+                    fault = f"of B = {count} it says: {' '.join(str(error).split())[:200]}"
+                    break
+                if found.ndim != 2 or len(found) != count or not found.shape[1]:
+                    fault = f"of B = {count} it returns shape {found.shape}"
+                    break
+                widths.add(found.shape[1])
+            else:
+                if len(widths) == 1:
+                    return widths.pop()
+                fault = f"D is {' or '.join(map(str, sorted(widths)))}, by B"
         raise UserError(
             f"{self.name} does not turn crops (B, 3, {self.size}, {self.size}) into vectors "
-            f"(B, D): {fault}; set --crop-size to the module's own, or export it so"
+            f"(B, D) for every B, nor one at a time: {fault}; set --crop-size to the module's own, "
+            "or export it with a batch of any size (torch.export.Dim), or of 1"
         )
 
     @torch.inference_mode()
@@ -119,7 +137,7 @@ def load_embedder(weights: str, module: str, size: int) -> Embedder:
             f"facenet-pytorch's state dict, as {DOWNLOAD} holds it"
         ) from error
     network.to(memory_format=torch.channels_last)  # a quarter faster, equal to 1e-7
-    return Embedder(network, size, hashed(path), "InceptionResnetV1")
+    return Embedder(network, size, hashed(path), "InceptionResnetV1", tried=(1, 3))
 
 
 def check(path: Path, option: str) -> None:

@@ -12,26 +12,32 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...benchmark.contract import UserError
-from ..storage.features import (
-    DTYPES,
-    FORMAT,
-    NAME,
-    TEXT,
-    FeatureStore,
-    Stored,
-    digest,
-    write_index,
-)
+from ..storage.features import FORMAT, TEXT, FeatureStore, Stored, digest, write_index
+from .described import check_kind
+from .intact import SEAL, seal, write_text
 
-OWN = {"store.json", "index.parquet", "journal.jsonl", ".lock", "report.md", "faces.png"}
+OWN = {"store.json", SEAL, "index.parquet", "journal.jsonl", ".lock", "report.md", "faces.png"}
+MOST = 2**48  # steps of a file
+FIELDS: Mapping[str, type] = {
+    "id": str, "key": list, "rates": dict, "facts": dict, "flags": list, "lacks": dict,
+    "values": dict,
+}  # fmt: skip
 
 
 class Journal:
     """A store that is being written.
 
     Values go to the end of ``NAME.values``; then a line of ``journal.jsonl`` says where they lie.
-    What lies beyond the last line is cut off when the journal is opened again. ``store.json`` comes
+    What lies beyond the last line is cut off when the journal is opened again, and a clip whose
+    values are no longer what its line says is forgotten, to be prepared again. ``store.json`` comes
     last of all: without it nobody takes the folder for a store.
+
+    Attributes
+    ----------
+    entries, kinds
+        By id, the line of each clip; by name, how each modality is stored.
+    damaged
+        Ids of the clips that were forgotten.
 
     Raises
     ------
@@ -44,6 +50,7 @@ class Journal:
         self.path, self.settings = path, dict(settings)
         self.entries: dict[str, dict[str, Any]] = {}
         self.kinds: dict[str, Stored] = {}
+        self.damaged: set[str] = set()
         self.streams: dict[str, BinaryIO] = {}
         self.make_folder()
         self.lock = self.locked()
@@ -54,9 +61,10 @@ class Journal:
             self.path.mkdir(parents=True, exist_ok=True)
             links = sorted(p.name for p in self.path.iterdir() if p.is_symlink())
             names = {p.name for p in self.path.iterdir()}
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a NUL in its name is no OSError
+            reason = getattr(error, "strerror", None) or error
             raise UserError(
-                f"--out {str(self.path)!r} cannot be made ({error.strerror}); choose another"
+                f"--out {str(self.path)!r} cannot be made ({reason}); choose another"
             ) from error
         foreign = sorted(n for n in names if n not in OWN and not n.endswith((".values", ".tmp")))
         foreign = links or foreign  # writing through a link would write elsewhere
@@ -88,8 +96,8 @@ class Journal:
             lines = [json.loads(line) for line in whole.splitlines()]
             self.check_settings(lines[0]["settings"] if lines else self.settings)
             for line in lines[1:]:
-                self.note(line)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self.note(checked(line))
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"--out {str(self.path)!r}: journal.jsonl is damaged ({error}); delete the folder "
                 "and prepare again"
@@ -99,6 +107,7 @@ class Journal:
         self.journal.seek(len(whole))
         if not lines:
             self.append({"settings": self.settings})
+        self.forget_damaged()
         for name, kind in self.kinds.items():
             self.streams[name] = self.reopened(name, kind)
 
@@ -111,31 +120,41 @@ class Journal:
                 "give the same ones, or choose another folder"
             )
 
+    def forget_damaged(self) -> None:
+        """Forget the clips whose values are not those that were written."""
+        for name, kind in self.kinds.items():
+            path = self.path / f"{name}.values"
+            steps = path.stat().st_size // kind.step if path.exists() else 0
+            shape = (steps, *kind.shape)
+            held = np.memmap(path, kind.dtype, "r", shape=shape) if steps else np.zeros(shape)
+            for clip, entry in self.entries.items():
+                start, length, said = entry["values"].get(name, (0, 0, None))
+                if said is not None and digest(held[start : start + length]) != said:
+                    self.damaged.add(clip)
+        for clip in self.damaged:
+            del self.entries[clip]
+
     def reopened(self, name: str, kind: Stored) -> BinaryIO:
+        """Open a file of values behind the last clip; a file that ends there is not touched."""
         ends = [e["values"][name] for e in self.entries.values() if name in e["values"]]
         size = max((start + length for start, length, _ in ends), default=0) * kind.step
         path = self.path / f"{name}.values"
-        if not path.exists() or path.stat().st_size < size:
-            raise UserError(
-                f"--out {str(self.path)!r}: {path.name} is shorter than its journal says; delete "
-                "the folder and prepare again"
-            )
-        stream = path.open("r+b")
-        stream.truncate(size)
+        stream = path.open("r+b" if path.exists() else "w+b")
+        if path.stat().st_size != size:
+            stream.truncate(size)
         stream.seek(size)
         return stream
 
     def note(self, line: dict[str, Any]) -> None:
         if "kind" in line:
-            kept = line["kind"]
-            if not NAME.fullmatch(line["name"]) or kept["dtype"] not in DTYPES:
-                raise ValueError(f"{line['name']!r} is no modality")
-            self.kinds[line["name"]] = Stored(**{**kept, "shape": tuple(kept["shape"])})
-        else:
-            for name, (start, length, _) in line["values"].items():
-                if name not in self.kinds or int(start) < 0 or int(length) < 0:
-                    raise ValueError(f"the place of {name!r} in {line['id']!r}")
-            self.entries[line["id"]] = line
+            self.kinds[line["name"]] = check_kind(line["name"], line["kind"])
+            return
+        for name, (start, length, _) in line["values"].items():
+            if name not in self.kinds or type(start) is not int or type(length) is not int:
+                raise ValueError(f"the place of {name!r} in {line['id']!r}")
+            if not 0 <= start <= start + length < MOST:
+                raise ValueError(f"the place of {name!r} in {line['id']!r}")
+        self.entries[line["id"]] = line
 
     def append(self, line: Mapping[str, Any]) -> None:
         self.journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -193,17 +212,15 @@ class Journal:
             "settings": self.settings,
             "content": "",
         }
-        self.write("store.json", json.dumps(meta, indent=1, ensure_ascii=False))
+        self.describe(meta)
         store = FeatureStore(self.path)
-        meta["content"] = store.fingerprint()
-        self.write("store.json", json.dumps(meta, indent=1, ensure_ascii=False))
+        self.describe({**meta, "content": store.fingerprint()})
+        seal(self.path, names)
         return store
 
-    def write(self, name: str, text: str) -> None:
-        """Put a file of text in its place whole."""
-        temporary = self.path / f"{name}.tmp"
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(self.path / name)
+    def describe(self, meta: Mapping[str, Any]) -> None:
+        text = json.dumps(meta, indent=1, ensure_ascii=False)
+        write_text(self.path / "store.json", text)
 
     def close(self) -> None:
         for stream in (self.journal, *self.streams.values()):
@@ -211,3 +228,13 @@ class Journal:
             os.fsync(stream.fileno())
             stream.close()
         self.lock.close()
+
+
+def checked(line: Any) -> dict[str, Any]:
+    """Return a line of the journal, or raise ValueError where a clip's has not all its fields."""
+    if "kind" not in line:
+        wrong = [name for name, kind in FIELDS.items() if type(line.get(name)) is not kind]
+        texts = [*line.get("flags", ()), *line.get("lacks", {}).values()]
+        if wrong or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"a clip's line without {', '.join(wrong) or 'text'}")
+    return line

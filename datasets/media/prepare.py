@@ -20,6 +20,7 @@ from .crops import CENTRE, SCALE
 from .journal import Journal
 from .quality import Quality, write_report
 from .settings import Settings
+from .shapes import usual_shapes
 from .work import THUMBNAIL, Bad, Prepared, Task, checked, prepare_clip
 
 SHEET = 96  # faces on the contact sheet
@@ -101,18 +102,32 @@ def prepare(
         Nothing to prepare, a package or a network that is missing, a folder that holds other
         things, or more bad clips than ``max_bad``; the report is written then too.
     """
-    corpus = CORPORA[request.corpus](request.root, request.pattern)
+    corpus = listed(request)
     needs = {name: needed(corpus, request.settings, name) for name in MODALITIES}
     embedder = checked(request.settings, needs)
     try:
-        with closing(Journal(request.out, request.settings.described(embedder))) as journal:
-            preparation = Preparation(request, corpus, journal)
+        described = request.settings.described(embedder.said if embedder else "")
+        with closing(Journal(request.out, described)) as journal:
+            width = embedder.width if embedder else 0
+            shapes = usual_shapes(corpus, request.settings, width, journal.kinds)
+            preparation = Preparation(request, corpus, journal, shapes)
             preparation.run(run, progress)
             return preparation.finish()
     except OSError as error:  # a full disk, above all
         raise UserError(
             f"--out {str(request.out)!r} cannot be written ({error.strerror or error}); make room, "
             "and the same command goes on"
+        ) from error
+
+
+def listed(request: Request) -> Corpus:
+    """List the clips of the corpus asked for."""
+    try:
+        return CORPORA[request.corpus](request.root, request.pattern)
+    except OSError as error:  # a name too long, above all
+        raise UserError(
+            f"{request.corpus}: --root {str(request.root)!r} cannot be read "
+            f"({error.strerror or error}); expected the folder of the corpus"
         ) from error
 
 
@@ -125,8 +140,11 @@ def needed(corpus: Corpus, settings: Settings, name: str) -> bool:
 class Preparation:
     """One run over a corpus: what is done, what was bad, and the store that grows."""
 
-    def __init__(self, request: Request, corpus: Corpus, journal: Journal):
-        self.request, self.corpus, self.journal = request, corpus, journal
+    def __init__(
+        self, request: Request, corpus: Corpus, journal: Journal,
+        shapes: Mapping[str, tuple[int, ...]],
+    ):  # fmt: skip
+        self.request, self.corpus, self.journal, self.shapes = request, corpus, journal, shapes
         self.keys = {clip.id: key(clip) for clip in corpus.clips}
         self.bad: dict[str, str] = {}
         self.started, self.media = time.perf_counter(), 0.0
@@ -183,8 +201,11 @@ class Preparation:
         for name, values in arrays.items():
             own = self.kind(name, values)
             kind = self.journal.kinds.get(name, own)
-            if kind.shape != own.shape:
-                return Bad(f"{name} has steps of shape {own.shape}, other clips of {kind.shape}")
+            shape = kind.shape if name in self.journal.kinds else self.shapes.get(name, own.shape)
+            if own.shape != shape:
+                return Bad(f"{name} has steps of shape {own.shape}, other clips of {shape}")
+            if own.dtype != kind.dtype:
+                return Bad(f"{name} is of type {own.dtype}, other clips are of {kind.dtype}")
             try:
                 encoded[name] = kind.encoded(values)
             except ValueError as error:
@@ -213,7 +234,10 @@ class Preparation:
     def finish(self) -> tuple[FeatureStore, Quality]:
         """Write report, index and the mark of a whole store."""
         entries = {c.id: e for c in self.corpus.clips if (e := self.entry(c.id))}
-        quality = Quality(self.corpus, self.request.settings.wanted, entries, dict(self.bad))
+        quality = Quality(
+            self.corpus, self.request.settings.wanted, entries, dict(self.bad),
+            sorted(self.journal.damaged & entries.keys()),
+        )  # fmt: skip
         write_report(quality, self.journal, self.thumbnails(entries))
         if self.spoilt():
             untried = len(self.keys.keys() - entries.keys() - self.bad.keys())
@@ -226,7 +250,11 @@ class Preparation:
             )
         names = tuple(n for n in MODALITIES if any(n in e["values"] for e in entries.values()))
         if not names:
-            raise UserError(f"{self.request.corpus}: no clip could be prepared")
+            name, why = next(iter(self.bad.items()))
+            raise UserError(
+                f"{self.request.corpus}: no clip could be prepared; {name}: {why}; all of them "
+                f"stand in {self.request.out / 'report.md'}"
+            )
         names += (SEEN,) if SEEN in self.journal.kinds else ()
         kinds = {n: self.rated(n, entries) for n in names}
         rows = [self.row(clip, entries[clip.id], names) for clip in self.corpus.clips
@@ -270,8 +298,8 @@ class Preparation:
 
 
 FACTS = (
-    "audio_seconds", "level", "sample_rate", "channels", "pictures", "faces", "fps", "width",
-    "height",
+    "audio_seconds", "level", "sample_rate", "channels", "delay", "pictures", "faces", "fps",
+    "width", "height",
 )  # fmt: skip
 
 
@@ -289,6 +317,6 @@ def key(clip: Clip) -> list[Any]:
         try:
             stat = path.stat()
             found.append([name, path.name, stat.st_size, stat.st_mtime_ns])
-        except OSError:
+        except (OSError, ValueError):  # a NUL in a name
             found.append([name, path.name, -1, -1])
     return found

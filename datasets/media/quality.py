@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .clips import Corpus
+from .intact import write_text
 from .journal import Journal
 
 ACROSS = 12  # faces in a row of the contact sheet
@@ -28,12 +29,15 @@ class Quality:
         By id, what the journal holds of each clip that is in the store.
     bad
         By id, why a clip was left out or what it lacks.
+    mended
+        Ids of the clips whose values an earlier run wrote and that were found changed.
     """
 
     corpus: Corpus
     wanted: tuple[str, ...]
     entries: Mapping[str, Mapping[str, Any]]
     bad: Mapping[str, str]
+    mended: Sequence[str] = ()
 
     def fact(self, name: str) -> np.ndarray:
         """Return one fact of all clips that have it."""
@@ -63,7 +67,7 @@ def write_report(quality: Quality, journal: Journal, faces: Mapping[str, np.ndar
         from PIL import Image
 
         Image.fromarray(contact_sheet(list(faces.values()))).save(sheet)
-    journal.write("report.md", markdown(quality, list(faces)))
+    write_text(journal.path / "report.md", markdown(quality, list(faces)))
 
 
 def contact_sheet(faces: Sequence[np.ndarray]) -> np.ndarray:
@@ -130,6 +134,7 @@ def measures(quality: Quality) -> list[tuple[str, ...]]:
     rows = []
     for name, what, total in (
         ("audio_seconds", "audio, s", True), ("level", "level, dB of full scale", False),
+        ("delay", "sound after the first picture, s", False),
         ("pictures", "pictures", True), ("fps", "pictures per second", False),
         ("faces", "share of pictures with a face", False), ("width", "width, pixels", False),
         ("sample_rate", "sample rate, Hz", False), ("channels", "channels", False),
@@ -158,6 +163,12 @@ def notes(quality: Quality) -> list[str]:
         )
     if len({round(v, 1) for v in quality.fact("fps")}) > 1:
         said.append("The clips have different numbers of pictures per second; --fps evens them.")
+    if quality.mended:
+        names = ", ".join(map(escaped, quality.mended[:LISTED])) + rest(quality.mended)
+        said.append(
+            f"The values of {len(quality.mended)} clips were no longer those that an earlier run "
+            f"wrote, and were prepared again: {names}."
+        )
     labels = {c.label for c in quality.corpus.clips if c.id in quality.entries}
     speakers = {c.speaker for c in quality.corpus.clips if c.id in quality.entries}
     if len(labels) < 2:

@@ -23,6 +23,7 @@ from .settings import Settings
 from .tracking import Tracker
 
 THUMBNAIL = 72  # pixels, of the contact sheet
+APART = 0.1  # seconds between the first sound and the first picture from which a clip is flagged
 FEW_FACES = 0.9  # share of the pictures below which a clip is flagged
 
 
@@ -128,7 +129,7 @@ class Preparer:
         for name in self.settings.wanted:
             path = clip.files.get(name)
             if path is None:
-                result.lacks[name] = f"the corpus has no {name} file of it"
+                result.lacks[name] = f"the corpus has no {name} file of it; {without(name)}"
             elif is_features(path):
                 self.given(path, name, result)
             elif name == "audio":
@@ -152,17 +153,20 @@ class Preparer:
         """Compute the audio's columns."""
         sound = read_sound(path)
         if sound is None:
-            result.lacks["audio"] = f"{path.name} has no audio stream"
+            result.lacks["audio"] = f"{path.name} has no audio stream; {without('audio')}"
             return
         result.values["audio"] = self.descriptors(sound.samples)
         result.rates["audio"] = 1 / self.settings.step
         level = max(sound.level, -120.0)
         result.facts |= {
             "audio_seconds": sound.seconds, "level": level, "sample_rate": sound.rate,
-            "channels": sound.channels,
+            "channels": sound.channels, "delay": sound.delay,
         }  # fmt: skip
         if level < self.settings.silence:
             result.flags.append("silent")
+        if abs(sound.delay) > APART:
+            how = "begins after" if sound.delay > 0 else "was cut off before"
+            result.flags.append(f"sound {how} the first picture")
         if sound.damaged:
             result.flags.append("damaged audio packets")
 
@@ -184,7 +188,7 @@ class Preparer:
                     middle = len(faces) // 2
                     thumbs.append(crop(pictures[there][middle], boxes[there][middle], THUMBNAIL, 0))
         if not seen:
-            result.lacks["visual"] = f"{path.name} has no picture"
+            result.lacks["visual"] = f"{path.name} has no picture; {without('visual')}"
             return
         there = np.concatenate(seen)
         result.facts |= {
@@ -207,7 +211,12 @@ class Preparer:
         return crop(picture, box, self.settings.size, self.settings.margin)
 
 
-def checked(settings: Settings, needs: Mapping[str, bool]) -> str:
+def without(name: str) -> str:
+    """Say what to do where a modality is in no file."""
+    return f"where no clip has any, give --{name} none"
+
+
+def checked(settings: Settings, needs: Mapping[str, bool]) -> Embedder | None:
     """Load what the workers will, so that what is missing is said once, before they start.
 
     Parameters
@@ -217,7 +226,7 @@ def checked(settings: Settings, needs: Mapping[str, bool]) -> str:
 
     Returns
     -------
-    The name and hash of the network that embeds; ``""`` where none does.
+    The network that embeds; None where none does.
 
     Raises
     ------
@@ -228,7 +237,6 @@ def checked(settings: Settings, needs: Mapping[str, bool]) -> str:
     if needs.get("audio"):
         preparer.descriptors  # noqa: B018
     if not needs.get("visual"):
-        return ""
+        return None
     preparer.detector  # noqa: B018
-    embedder = preparer.embedder
-    return f"{embedder.name} {embedder.digest}" if embedder else ""
+    return preparer.embedder

@@ -100,19 +100,23 @@ def numbers(values: Any, where: str, count: int | None = None) -> np.ndarray:
 
 def names(values: Any, where: str, count: int) -> list[tuple[str, ...]]:
     """Return rows of text from an array (N,) or (N, columns), or a list."""
-    if not isinstance(values, (list, tuple, np.ndarray)):
+    number = isinstance(values, np.ndarray) and values.ndim == 0
+    if number or not isinstance(values, (list, tuple, np.ndarray)):
         raise UnreadableError(f"has {where} of {kind(values)}; expected a list of text")
     if len(values) != count:
         raise UnreadableError(f"has {len(values)} rows in {where} for {count} labels")
     try:
-        return [
+        rows = [
             tuple(text(cell, where) for cell in row)
             if isinstance(row, (list, tuple, np.ndarray))
             else (text(row, where),)
             for row in values
         ]
-    except (OverflowError, ValueError) as error:  # no character, or no float, has that number
-        raise UnreadableError(f"has {where} that are no text") from error
+    except (OverflowError, SystemError, ValueError) as error:  # a number of no character or float
+        raise UnreadableError(f"has {where} that are no text; fetch it again") from error
+    if () in rows:
+        raise UnreadableError(f"has {where} without any text; fetch it again")
+    return rows
 
 
 def text(value: Any, where: str) -> str:
@@ -122,7 +126,7 @@ def text(value: Any, where: str) -> str:
     if isinstance(value, (int, float, np.number)):
         return f"{float(value):g}"
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8").decode()  # no half characters: nothing could write them
     raise UnreadableError(f"has {where} of {kind(value)}; expected text")
 
 

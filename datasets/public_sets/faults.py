@@ -8,3 +8,8 @@ class UnreadableError(Exception):
 
     ``"has no part 'valid'; expected ..."``.
     """
+
+
+def printable(text: object) -> str:
+    """Return text of a file for a message, on one line: what nothing can write is escaped."""
+    return " ".join(str(text).encode("utf-8", "backslashreplace").decode().split())

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .contents import PARTS, Contents, Part, counted, features, numbers
-from .faults import UnreadableError
+from .faults import UnreadableError, printable
 
 KEYS = ("d1", "data")
 FILES = {"text": "text_{}_emb.h5", "audio": "audio_{}.h5", "visual": "video_{}.h5"}
@@ -49,6 +49,8 @@ def read_folder(path: Path, widths: Sequence[int]) -> Contents:
     parts = {}
     for part in PARTS:
         labels = numbers(read_array(path / f"y_{part}.h5"), f"y_{part}.h5")
+        if not labels.size:
+            raise UnreadableError(f"has labels of shape {labels.shape} in y_{part}.h5, of nothing")
         count = len(labels)
         if joined:
             values = cut(read_array(path / f"X_{part}.h5"), f"X_{part}.h5", widths, count)
@@ -93,8 +95,10 @@ def read_array(path: Path) -> np.ndarray:
             link = file.get(key, getlink=True) if key else None
             found = file[key] if key and isinstance(link, h5py.HardLink) else None
             if not isinstance(found, h5py.Dataset):
-                has = ", ".join(list(file)[:6]) or "nothing"
+                has = ", ".join(printable(name) for name in list(file)[:6]) or "nothing"
                 raise UnreadableError(f"has no array 'd1' or 'data' in {path.name} (it has {has})")
+            if found.shape is None:
+                raise UnreadableError(f"has an array without shape in {path.name}; fetch it again")
             stored, said = found.id.get_storage_size(), found.size * found.dtype.itemsize
             outside = found.is_virtual or found.external is not None
             if outside or found.dtype.kind not in "fiub" or said > SQUEEZED * max(stored, 1):
@@ -103,6 +107,8 @@ def read_array(path: Path) -> np.ndarray:
                     f"{stored} bytes stored; expected numbers that are all in the file"
                 )
             return np.asarray(found.astype(np.float32)[()])
-    except (OSError, RuntimeError, ValueError, KeyError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:120]
+    except UnreadableError:
+        raise
+    except Exception as error:  # whatever a damaged file leads HDF5 to
+        reason = printable(error)[:120]
         raise UnreadableError(f"cannot be read: {path.name}: {reason}; fetch it again") from error

@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .contents import MODALITIES, PARTS, Contents, Part, counted, features, names, numbers
-from .faults import UnreadableError
+from .faults import UnreadableError, printable
 from .pickles import read_pickle
 
 SIMS = 1.0  # greatest label of CH-SIMS; of MOSI and MOSEI it is 3
@@ -43,7 +45,7 @@ def read_pickled(path: Path, whose: str) -> Contents:
     parts = {}
     for name in PARTS:
         if not isinstance(found.get(name), Mapping):
-            has = ", ".join(str(key)[:40] for key in list(found)[:6]) or "nothing"
+            has = ", ".join(printable(key)[:40] for key in list(found)[:6]) or "nothing"
             raise UnreadableError(
                 f"has no part {name!r} (it has {has}); expected {', '.join(PARTS)}, as MMSA and "
                 "MulT publish them"
@@ -73,7 +75,7 @@ def values(part: Mapping[str, Any], name: str, count: int) -> dict[str, Any]:
 
 def labels_of(part: Mapping[str, Any], name: str, key: str) -> Any:
     if key not in part:
-        has = ", ".join(str(k)[:40] for k in list(part)[:12])
+        has = ", ".join(printable(k)[:40] for k in list(part)[:12])
         raise UnreadableError(f"has no {key!r} in {name!r} (it has {has})")
     found = numbers(part[key], f"{key} of {name!r}")
     if found.size == 0:
@@ -81,12 +83,20 @@ def labels_of(part: Mapping[str, Any], name: str, key: str) -> Any:
     return found
 
 
+def one_each(stored: Any, where: str, count: int) -> np.ndarray:
+    """Return one number (N,) of each example, from an array (N,) or (N, 1)."""
+    found = numbers(stored, where, count)
+    if found.shape not in ((count,), (count, 1)):
+        raise UnreadableError(f"has {where} of shape {found.shape}; expected ({count},)")
+    return found.ravel()
+
+
 def mmsa(part: Mapping[str, Any], name: str, key: str) -> Part:
     labels = labels_of(part, name, key)
     count = len(labels)
     read = values(part, name, count)
     lengths = {
-        ours: numbers(part[f"{theirs}_lengths"], f"{theirs}_lengths of {name!r}", count).ravel()
+        ours: one_each(part[f"{theirs}_lengths"], f"{theirs}_lengths of {name!r}", count)
         for theirs, ours in MODALITIES.items()
         if f"{theirs}_lengths" in part and ours in read
     }

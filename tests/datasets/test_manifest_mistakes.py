@@ -113,6 +113,14 @@ def test_bad_file_is_named_with_its_row(folder, change, reason):
     fails(folder.build, reason, f"row 5: audio file '{name}'", "data.csv", "; ")
 
 
+@pytest.mark.parametrize("path", ["a" * 300 + ".npy", "a/" * 3000 + "x.npy"])
+def test_a_path_that_is_too_long_is_shortened_and_named_with_its_row(folder, path):
+    folder.put(5, "audio", path)
+    said = fails(folder.build, "row 5: audio file '...", "is no path (File name too long)")
+    assert len(said) < 400
+    fails(lambda: folder.open(path), "is no path (File name too long); expected the path of a CSV")
+
+
 def test_unpickling_never_happens(folder):
     class Bomb:
         def __reduce__(self):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,12 @@ def tone(seconds, rate, kind="tone", frequency=300.0):
 
 def write_film(
     path, seconds=0.6, fps=10, sound="tone", face=True, codec="flv1", audio="mp3", rate=22050,
-    frequency=300.0, pictures=None, start=0,
+    frequency=300.0, pictures=None, start=0, late=0.0, shown=0,
 ):  # fmt: skip
-    """Write a video with a moving face; ``sound`` None for none, ``face`` None for no pictures."""
+    """Write a video with a moving face; ``sound`` None for none, ``face`` None for no pictures.
+
+    The sound begins ``late`` seconds, the pictures ``shown`` frames after the file's beginning.
+    """
     import av
 
     path = Path(path)
@@ -61,14 +65,15 @@ def write_film(
                 break
             picture = astronaut(start + i) if face else np.full((180, 240, 3), 90, np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = i
+            frame.pts = shown + i
             container.mux(video.encode(frame))
         if face is not None:
             container.mux(video.encode())
         if sound is not None:
             samples = tone(seconds, rate, sound, frequency)[None]
             frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-            frame.sample_rate, frame.pts = rate, 0
+            frame.sample_rate, frame.pts = rate, round(late * rate)
+            frame.time_base = Fraction(1, rate)
             context = track.codec_context
             cut = av.AudioResampler(context.format, "mono", rate, context.frame_size)
             for piece in [*cut.resample(frame), *cut.resample(None)]:

@@ -180,3 +180,47 @@ def test_a_playlist_opens_no_other_file(tmp_path, film, suffix):
 
 def test_one_picture(tmp_path, film):
     assert len(list(Video(film(tmp_path / "a.flv", pictures=1, sound=None)))) == 1
+
+
+KINDS_OF_FILE = {
+    "a.mkv": ("mpeg4", "pcm_s16le"), "a.mov": ("mpeg4", "pcm_s16le"), "a.mp4": ("mpeg4", "aac"),
+    "a.flv": ("flv1", "pcm_s16le"), "b.mkv": ("libx264", "libmp3lame"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS_OF_FILE)
+@pytest.mark.parametrize("late", [0.0, 0.5])
+def test_sound_that_begins_late_stays_beside_its_picture(tmp_path, film, name, late):
+    """Half a second after the first picture: so many samples of silence, and then the tone."""
+    codec, audio = KINDS_OF_FILE[name]
+    path = film(tmp_path / name, seconds=1.0, fps=25, codec=codec, audio=audio, rate=44100,
+                late=late)  # fmt: skip
+    sound = read_sound(path)
+    loud = np.flatnonzero(np.abs(sound.samples.astype(int)) > 2000)
+    assert loud[0] / RATE == pytest.approx(late, abs=0.03)  # MP3 and AAC spread an onset
+    assert sound.delay == pytest.approx(late, abs=0.03)
+    assert sound.seconds == pytest.approx(late + 1.0, abs=0.06)
+    assert len(list(Video(path))) == 25
+
+
+def test_the_silence_before_late_sound_is_exact(tmp_path, film, sine):
+    path = film(tmp_path / "a.mkv", seconds=1.0, fps=25, codec="mpeg4", audio="pcm_s16le",
+                rate=RATE, late=0.4)  # fmt: skip
+    expected = np.concatenate([np.zeros(6400, np.int16), sine(1.0, RATE)])
+    np.testing.assert_array_equal(read_sound(path).samples, expected)
+
+
+def test_sound_from_before_the_first_picture_is_cut_off(tmp_path, film, sine):
+    path = film(tmp_path / "a.mkv", seconds=1.0, fps=25, codec="mpeg4", audio="pcm_s16le",
+                rate=RATE, shown=5)  # fmt: skip
+    sound = read_sound(path)
+    assert sound.delay == pytest.approx(-0.2)
+    np.testing.assert_array_equal(sound.samples, sine(1.0, RATE)[3200:])
+
+
+def test_sound_and_pictures_without_a_common_time_are_one_line(tmp_path, film):
+    for late, shown in ((9.0, 0), (0.0, 90)):
+        path = film(tmp_path / "a.mkv", codec="mpeg4", audio="pcm_s16le", late=late,
+                    shown=shown)  # fmt: skip
+        with pytest.raises(BadClipError, match=r"^a\.mkv has sound from .* and pictures from .*"):
+            read_sound(path)

@@ -170,10 +170,30 @@ def test_a_module_of_another_size_or_shape(tmp_path):
             return x * 2
 
     torch.jit.trace(Picture(), torch.zeros(1, 3, 8, 8)).save(str(tmp_path / "m.pt"))
-    with pytest.raises(UserError, match=r"it returns shape \(1, 3, 32, 32\)"):
+    with pytest.raises(UserError, match=r"of B = 1 it returns shape \(1, 3, 32, 32\)"):
         load_embedder("", str(tmp_path / "m.pt"), 32)
     with pytest.raises(UserError, match="--crop-size"):
         load_embedder("", str(exported(tmp_path / "m.pt2")), 48)
+
+
+def test_a_module_of_a_fixed_batch_is_said_at_once(tmp_path):
+    """A clip's blocks have any number of crops: one that takes 2 alone would fail on each clip."""
+    program = torch.export.export(Means(), (torch.zeros(2, 3, 32, 32),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    with pytest.raises(UserError) as error:
+        load_embedder("", str(tmp_path / "m.pt2"), 32)
+    assert "of B = 1 it says: " in str(error.value)
+    assert "export it with a batch of any size (torch.export.Dim), or of 1" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_module_whose_batch_ends_below_ours_is_given_one_crop_at_a_time(tmp_path, crops):
+    few = torch.export.Dim("few", max=16)
+    program = torch.export.export(Means(), (torch.zeros(2, 3, 32, 32),), dynamic_shapes=({0: few},))
+    torch.export.save(program, tmp_path / "m.pt2")
+    embedder = load_embedder("", str(tmp_path / "m.pt2"), 32)
+    assert embedder.batch == 1
+    assert embedder(crops).shape == (37, 12)
 
 
 def test_files_that_are_not_there_and_a_download_that_fails(tmp_path, monkeypatch):

@@ -174,7 +174,7 @@ def test_embeddings_of_pictures_without_a_face(tmp_path, film, monkeypatch):
     share = np.arange(1, 5)[:, None] / 5
     np.testing.assert_allclose(values[4:8], values[3] * (1 - share) + values[8] * share, atol=1e-4)
     assert result.flags == ["few faces"]
-    assert result.lacks == {"audio": "the corpus has no audio file of it"}
+    assert result.lacks["audio"].startswith("the corpus has no audio file of it; ")
 
 
 def test_features_in_a_table_are_taken_as_they_are_and_never_unpickled(tmp_path, film):
@@ -202,6 +202,34 @@ def test_features_in_a_table_are_taken_as_they_are_and_never_unpickled(tmp_path,
     for i, name in enumerate(store.columns["id"]):
         np.testing.assert_array_equal(store.read("visual", i), units[name][None])
     assert store.modalities["visual"].rate is None
+
+
+@pytest.mark.parametrize("odd", [0, 2])
+def test_one_odd_file_is_listed_wherever_it_stands(tmp_path, odd):
+    """The first clip decides nothing: the shape is the one of most files."""
+    rows = ["id,label,speaker,audio,visual"]
+    for i in range(5):
+        np.save(tmp_path / f"v{i}.npy", np.full((2, 36 if i == odd else 35), i, np.float32))
+        np.save(tmp_path / f"a{i}.npy", np.full((3, 7), i, np.float32))
+        rows.append(f"c{i},{'xy'[i % 2]},s{i},a{i}.npy,v{i}.npy")
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    request = Request("media", tmp_path / "t.csv", tmp_path / "s", Settings(), max_bad=0.2)
+    store, quality = prepare(request)
+    assert quality.bad == {f"c{odd}": "visual has steps of shape (36,), other clips of (35,)"}
+    assert store.modalities["visual"].shape == (35,)
+    assert store.columns["id"] == [f"c{i}" for i in range(5) if i != odd]
+
+
+def test_what_is_computed_has_the_declared_shape(tmp_path, film):
+    """Most clips have sound, one a file of columns of its own: 130 are what the others have."""
+    rows = ["id,label,speaker,audio"]
+    np.save(tmp_path / "0.npy", np.zeros((3, 7), np.float32))
+    for i in range(4):
+        film(tmp_path / f"{i}.flac", seconds=0.3, face=None, audio="flac")
+        rows.append(f"c{i},{'xy'[i % 2]},s{i},{i}.{'flac' if i else 'npy'}")
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    _, quality = prepare(Request("media", tmp_path / "t.csv", tmp_path / "s", SOUND, max_bad=0.3))
+    assert quality.bad == {"c0": "audio has steps of shape (7,), other clips of (130,)"}
 
 
 @pytest.mark.slow

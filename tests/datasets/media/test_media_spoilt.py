@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from fusemark.benchmark.contract import UserError
 from fusemark.datasets.features import Features
+from fusemark.datasets.media.intact import verify
 from fusemark.datasets.media.prepare import Request, in_turn, prepare
 
 from .asked import CROPS, SOUND, bench, corpus_with
@@ -67,9 +68,9 @@ def test_a_clip_that_lacks_a_modality_is_kept(tmp_path, film):
         assert store.read("visual", at[name]) is None
         assert store.read("audio", at[name]) is not None
     assert quality.bad == {
-        "x/p/mute": "mute.flv has no audio stream",
+        "x/p/mute": "mute.flv has no audio stream; where no clip has any, give --audio none",
         "x/q/faceless": "no face in the 6 pictures of faceless.flv",
-        "x/q/heard": "heard.flv has no picture",
+        "x/q/heard": "heard.flv has no picture; where no clip has any, give --visual none",
     }
     assert "1 clips prepared" not in (tmp_path / "s" / "report.md").read_text()
     assert "0 are left out, 3 lack a modality" in (tmp_path / "s" / "report.md").read_text()
@@ -125,6 +126,52 @@ def test_a_preparation_goes_on_where_it_stopped(tmp_path, film):
         prepare(replace(request, settings=replace(SOUND, step=0.01)))
 
 
+def test_clips_of_sound_alone_say_how_to_leave_pictures_out(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film, good=1)
+    said = "a/s0/clip: the corpus has no visual file of it; where no clip has any, give --visual no"
+    with pytest.raises(UserError, match=said):
+        prepare(Request("media", root, tmp_path / "s", CROPS))
+
+
+def test_late_sound_is_flagged(tmp_path, film):
+    folder = tmp_path / "c" / "x" / "p"
+    film(folder / "early.mkv", codec="mpeg4", audio="pcm_s16le", shown=3)
+    film(folder / "late.mkv", codec="mpeg4", audio="pcm_s16le", late=0.3)
+    film(folder / "whole.mkv", codec="mpeg4", audio="pcm_s16le")
+    store, quality = prepare(Request("media", tmp_path / "c", tmp_path / "s", SOUND))
+    assert store.columns["flags"] == [
+        "sound was cut off before the first picture", "sound begins after the first picture", "",
+    ]  # fmt: skip
+    np.testing.assert_allclose(quality.fact("delay"), [-0.3, 0.3, 0.0], atol=0.005)
+    assert "| sound after the first picture, s | 3 |" in (tmp_path / "s" / "report.md").read_text()
+
+
+@pytest.mark.parametrize("how", ["a byte", "cut off", "removed"])
+def test_values_that_changed_are_prepared_again(tmp_path, film, how):
+    root = corpus_with(tmp_path / "c", film)
+    request = Request("media", root, tmp_path / "s", SOUND)
+    whole, _ = prepare(request)
+    print_, names = whole.fingerprint(), whole.columns["id"]
+    path, last = tmp_path / "s" / "audio.values", whole.columns["audio_start"][-1] * 130 * 4
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    if how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content if how == "a byte" else content[: last + 7])
+    calls = []
+    store, quality = prepare(request, counted(calls))
+    expected = {"a byte": names[:1], "cut off": [names[0], names[3]], "removed": names}[how]
+    assert (calls, list(quality.mended)) == (expected, expected)
+    assert store.fingerprint() == print_
+    assert verify(tmp_path / "s").fingerprint == print_
+    report = (tmp_path / "s" / "report.md").read_text()
+    assert f"The values of {len(expected)} clips were no longer those" in report
+    calls.clear()
+    assert prepare(request, counted(calls))[1].mended == []
+    assert calls == []
+
+
 @pytest.mark.slow
 def test_a_killed_command_goes_on(tmp_path, little_cremad):
     words = [sys.executable, "-m", "fusemark.benchmark.cli", "data", "prepare", "cremad",
@@ -174,6 +221,12 @@ def test_a_journal_that_leads_elsewhere_is_refused(tmp_path, film):
         (text.replace('"name": "audio"', '"name": "../victim"'), "is no modality"),
         (text.replace('"float32", "shape"', '"object", "shape"'), "journal.jsonl is damaged"),
         ("[]\n" + text, "journal.jsonl is damaged"),
+        ("[" * 100_000 + "\n" + text, "journal.jsonl is damaged"),
+        (text.replace('"shape": [130]', '"shape": [0]'), "audio has shape"),
+        (text.replace('"audio": [0, ', '"audio": ["0", '), "the place of 'audio'"),
+        (text.replace('"audio": [0, ', f'"audio": [0, {2**70}, '), "journal.jsonl is damaged"),
+        (text.replace('"lacks"', '"lack"'), "a clip's line without lacks"),
+        (text.replace('"flags": []', '"flags": [3]'), "a clip's line without text"),
         (text.replace("{", "", 3), "journal.jsonl is damaged"),
     ):
         journal.write_text(spoilt)
@@ -315,10 +368,23 @@ def test_paths_that_lead_nowhere_are_bad_clips(tmp_path, film):
     assert "is no path" in quality.bad["a/s0/loop"]
     table = tmp_path / "c" / "clips.csv"
     rows = [f"{i},x,s{i},a/s0/clip.wav" for i in range(3)]
-    long = f"3,y,s3,{'a' * 300}.wav"
-    table.write_text("\n".join(["id,label,speaker,audio", *rows, long]) + "\n")
+    long, nul = f"3,y,s3,{'a' * 300}.wav", "4,y,s4,a\0b.wav"
+    table.write_text("\n".join(["id,label,speaker,audio", *rows, long, nul]) + "\n")
     _, quality = prepare(Request("media", table, tmp_path / "t", SOUND, max_bad=0.5))
     assert "File name too long" in quality.bad["3"]
+    assert "is no path (" in quality.bad["4"]
+    for name in ("a" * 300, "a" * 300 + ".csv"):
+        with pytest.raises(UserError, match=r"a' cannot be read|v' cannot be read"):
+            prepare(Request("media", tmp_path / name, tmp_path / "u", SOUND))
+    with pytest.raises(UserError, match=r"cannot be made \(embedded null byte\)"):
+        prepare(Request("media", table, tmp_path / "a\0b", SOUND))
+
+
+def test_where_every_clip_is_bad_the_first_reason_is_said(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    request = Request("media", root, tmp_path / "s", SOUND, max_bad=1, pattern="{label}")
+    with pytest.raises(UserError, match="no clip could be prepared; a/s0/clip: its path does not"):
+        prepare(request)
 
 
 def test_a_damaged_journal_and_a_folder_that_cannot_be_are_one_line(tmp_path, film, capsys):

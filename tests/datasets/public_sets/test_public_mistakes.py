@@ -32,6 +32,8 @@ MISTAKES = {
     "no example": (spoil("test", "regression_labels", []), "no example in 'test'"),
     "huge label": (spoil("test", "regression_labels", [2**2000] * 8), "do not fit a number"),
     "ids": (spoil("test", "id", ["a"] * 7), "7 rows in id of 'test' for 8 labels"),
+    "one id": (spoil("test", "id", np.array(3)), "id of 'test' of type int64 and shape ()"),
+    "empty ids": (spoil("test", "id", np.zeros((8, 0))), "id of 'test' without any text"),
     "ids of lists": (spoil("test", "id", [[["a"]]] * 8), "id of 'test' of type list"),
     "two axes": (spoil("test", "audio", np.ones((8, 5))), "shape (8, 5); expected (N, T, D)"),
     "a list": (spoil("test", "audio", [1.0] * 8), "audio of 'test' of type list"),
@@ -39,6 +41,18 @@ MISTAKES = {
     "width": (spoil("test", "audio", np.ones((8, 25, 6))), "audio (6,)"),
     "no modality there": (spoil("test", "audio", None), "expected the same"),
     "mask": (spoil("test", "text_bert", np.ones((8, 3, 9))), "text_bert of shape (8, 3, 9)"),
+    "lengths of pairs": (
+        spoil("test", "audio_lengths", np.ones((8, 2))),
+        "audio_lengths of 'test' of shape (8, 2); expected (8,)",
+    ),
+    "half a character": (spoil("test", "id", ["\ud800"] * 8), "id of 'test' that are no text"),
+    "no character": (
+        spoil("test", "id", np.full(8, 0x7FFFFFFF, np.uint32).view("U1")),
+        "id of 'test' that are no text",
+    ),
+    "half a character in a name": (
+        lambda c: (c.update({"\udcff": c.pop("valid")})), "(it has train, test, \\udcff)"
+    ),
     "only zeros": (
         lambda c: [part.update(audio=part["audio"] * 0) for part in c.values()],
         "nothing but zeros in audio",
@@ -120,6 +134,16 @@ def other(name, key, values):
     return change
 
 
+def without_shape(folder):
+    with h5py.File(folder / "y_test.h5", "w") as file:
+        file.create_dataset("d1", data=h5py.Empty("f4"))
+
+
+def named_in_bytes(folder):
+    with h5py.File(folder / "y_test.h5", "w") as file:
+        file.create_dataset(b"\xff\xfe", data=np.ones(8))
+
+
 def cut_off(folder):
     (folder / "audio_test.h5").write_bytes((folder / "audio_test.h5").read_bytes()[:-100])
 
@@ -139,6 +163,12 @@ HDF5 = {
     "virtual": (virtual, "expected numbers that are all in the file"),
     "bomb": (bomb, "expected numbers that are all in the file"),
     "key": (other("y_test.h5", "labels", np.ones(8)), "no array 'd1' or 'data' in y_test.h5"),
+    "null dataspace": (without_shape, "an array without shape in y_test.h5; fetch it again"),
+    "names of bytes": (named_in_bytes, "no array 'd1' or 'data' in y_test.h5 (it has b'"),
+    "labels of nothing": (
+        other("y_test.h5", "d1", np.ones((8, 0))), "labels of shape (8, 0) in y_test.h5"
+    ),
+    "no rows": (other("y_test.h5", "d1", np.ones((0, 1))), "labels of shape (0, 1) in y_test.h5"),
     "text": (other("y_test.h5", "d1", b"text"), "array of type object"),
     "rows": (other("y_test.h5", "d1", np.ones((7, 1))), "8 rows in text_test_emb.h5 for 7 labels"),
 }  # fmt: skip
@@ -152,11 +182,15 @@ def test_mistake_in_hdf5_is_one_line(sets, change, reason):
         sets.open(folder)
     assert reason in str(error.value)
     assert "\n" not in str(error.value)
+    str(error.value).encode()
 
 
 def test_wrong_path_is_one_line(sets, tmp_path):
     with pytest.raises(UserError, match="does not exist; expected a pickle, or a folder"):
         sets.open(tmp_path / "none.pkl")
+    for path in ("a" * 300, "x\0y"):
+        with pytest.raises(UserError, match="is no path "):
+            sets.open(path)
     with pytest.raises(UserError, match=r"holds no y_train\.h5"):
         sets.open(tmp_path)
     with pytest.raises(UserError, match="give the folder that it is in"):
