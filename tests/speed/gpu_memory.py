@@ -1,11 +1,11 @@
 """Predicted memory against what a GPU's allocator says, at shapes of over a GiB.
 
     python tests/speed/gpu_memory.py [--methods mult,...] [--lengths 256,1024] [--dtype float32]
-                                     [--workers 6] [--out FOLDER]
+                                     [--work training,inference] [--workers 6] [--out FOLDER]
 
-A training step and a prediction of every method at CREMA-D's rates and widths, size `small`, in a
-batch that is predicted to take at least 1.25 GiB in training; each is measured in a fresh process
-after a warm-up. Predictions should lie within 10 % of the peak of allocated bytes.
+A training step, and where asked a prediction, of every method at CREMA-D's rates and widths, size
+`small`, in a batch that is predicted to take at least 1.25 GiB in training; each is measured in a
+fresh process after a warm-up. Predictions should lie within 10 % of the peak of allocated bytes.
 `--out results/reference/gpu` writes the record that is committed.
 """
 
@@ -18,7 +18,7 @@ import multiprocessing
 import shlex
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from fusemark.benchmark.recipes import parse
 from fusemark.benchmark.registry import methods
 
 LEAST = 1.25 * 2**30
-WORK = ("inference", "training")
+WORK = ("training", "inference")
 
 
 class Case(NamedTuple):
@@ -66,28 +66,30 @@ def measured(case: Case, batch: int, work: str) -> tuple[int, int | None]:
     return peak.allocated, peak.reserved
 
 
-def rows_of(cases: list[Case], workers: int) -> Iterator[dict[str, Any]]:
-    """Predict all, then measure each piece of work in a process of its own."""
+def rows_of(cases: list[Case], works: list[str], workers: int) -> Iterator[dict[str, Any]]:
+    """Predict, and measure each piece of work in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(2 * workers, spawn) as thinkers,
         ProcessPoolExecutor(workers, spawn, max_tasks_per_child=1) as pool,
     ):
-        choices = [thinkers.submit(chosen, case) for case in cases]
-        jobs = []
-        for case, choice in zip(cases, choices, strict=True):
+        choices = {thinkers.submit(chosen, case): case for case in cases}
+        jobs: dict[Future[Any], dict[str, Any]] = {}
+        for choice in as_completed(choices):
+            case = choices[choice]
             try:
                 batch, predicted = choice.result()
             except Exception as error:
                 yield {**case._asdict(), "error": f"{type(error).__name__}: {error}"}
                 continue
-            jobs += [(case, batch, w, predicted[w], pool.submit(measured, case, batch, w))
-                     for w in WORK]  # fmt: skip
-        for case, batch, work, bytes_, job in jobs:
-            row = {**case._asdict(), "batch": batch, "work": work, "predicted": bytes_}
+            for work in works:
+                row = {**case._asdict(), "batch": batch, "work": work, "predicted": predicted[work]}
+                jobs[pool.submit(measured, case, batch, work)] = row
+        for job in as_completed(jobs):
+            row = jobs[job]
             try:
                 row["allocated"], row["reserved"] = job.result()
-                row["quotient"] = bytes_ / row["allocated"]
+                row["quotient"] = row["predicted"] / row["allocated"]
             except Exception as error:
                 row["error"] = f"{type(error).__name__}: {error}"
             yield row
@@ -109,6 +111,7 @@ def main() -> None:
     parser.add_argument("--methods")
     parser.add_argument("--lengths", default="256,1024")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--work", default="training")
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -121,14 +124,15 @@ def main() -> None:
     device = torch.cuda.get_device_name()
     print(f"{device}, torch {torch.__version__}, CUDA {torch.version.cuda}; MiB, size small")
     rows = []
-    for row in rows_of(cases, asked.workers):
+    for row in rows_of(cases, asked.work.split(","), asked.workers):
         rows.append(row)
         print(shown(row), flush=True)
         if asked.out:
             asked.out.mkdir(parents=True, exist_ok=True)
             record = {
                 **origin(), "command": shlex.join(["python", *sys.argv]), "device": device,
-                "cuda": torch.version.cuda, "size": "small", "rows": rows,
+                "cuda": torch.version.cuda, "size": "small",
+                "rows": sorted(rows, key=lambda r: (r["method"], r["length"], r.get("work", ""))),
             }  # fmt: skip
             (asked.out / "memory.json").write_text(json.dumps(record, indent=1) + "\n")
 
