@@ -20,7 +20,7 @@ from fusemark.benchmark.registry import methods, strategies
 from torch import nn
 from torch.nn import functional
 
-LIMITS = Limits(memory=6 * 2**30)
+LIMITS = Limits(memory=6 * 2**30, call=60.0)
 
 
 def builder(name, lengths, **settings):

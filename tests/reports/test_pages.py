@@ -191,7 +191,8 @@ def test_csv_has_a_row_for_each_method(nasty):
     import csv
 
     store, _ = nasty
-    (path,) = write(store, ("csv",))
+    path, further = write(store, ("csv",))
+    assert further.name == "statistics.csv"
     rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
     assert len(rows) == 2 * len(NASTY.methods)
     assert {r["method"] for r in rows} >= {HOSTILE, ODD}
