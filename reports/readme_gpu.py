@@ -61,30 +61,19 @@ def seeds(record: dict[str, Any]) -> list[str]:
 
 
 def memory(record: dict[str, Any]) -> list[str]:
-    """Return the caption and the table of predicted memory over what was allocated."""
-    known: dict[str, dict[tuple[int, str], float]] = {}
-    for row in record["rows"]:
-        if "quotient" in row:
-            known.setdefault(row["method"], {})[row["length"], row["work"]] = row["quotient"]
-    lengths = sorted({length for found in known.values() for length, _ in found})
-    kinds = [(length, work) for work in ("training", "inference") for length in lengths]
-    training = [q for found in known.values() for (_, work), q in found.items()
-                if work == "training"]  # fmt: skip
-    inside = sum(abs(q - 1) <= 0.1 for q in training)
-    caption = (
-        f"Predicted peak over the allocator's, {machine(record)}; size {record['size']}, batches "
-        "whose training step takes over 1.25 GiB, at so many visual steps. Of "
-        f"{len(training)} training steps {inside} lie within 10 %."
+    """Return what of the predicted peaks was allocated, from the least to the most."""
+    rows = sorted((r for r in record["rows"] if "quotient" in r), key=lambda r: r["quotient"])
+    least, most = rows[0], rows[-1]
+    near = sum(abs(row["quotient"] - 1) <= 0.1 for row in rows)
+    lengths = " or ".join(f"{n:,}" for n in sorted({row["length"] for row in rows}))
+    text = (
+        f"Predicted peak memory over the allocator's, {machine(record)}, size {record['size']}, "
+        f"batches whose training step takes over {min(r['allocated'] for r in rows) / 2**30:.1f} "
+        f"GiB, {lengths} visual steps: {near} of {len(rows)} lie within 10 %, from "
+        f"{number(least['quotient'], 3)} ({least['method']}) to {number(most['quotient'], 3)} "
+        f"({most['method']})."
     )
-    columns = ("method", *(f"{work}, {length}" for length, work in kinds))
-    rows = [
-        (
-            Entry(method, name=True),
-            *(Entry(number(found[k], 3) if k in found else "–") for k in kinds),
-        )
-        for method, found in known.items()
-    ]
-    return [escaped(caption), lines(grid(columns, rows))]
+    return [escaped(text)]
 
 
 def grid(columns: tuple[str, ...], rows: list[tuple[Entry, ...]]) -> Grid:
