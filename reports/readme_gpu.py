@@ -19,11 +19,10 @@ def is_gpu(folder: Path) -> bool:
 
 
 def gpu(folder: Path) -> str:
-    """Return the tables of what was measured on a GPU."""
-    parts = seeds(read_json(folder / SEEDS))
-    if (folder / MEMORY).is_file():
-        parts += memory(read_json(folder / MEMORY))
-    return "\n\n".join(parts)
+    """Return what was measured on a GPU, in tables and words."""
+    shown = {SEEDS: seeds, MEMORY: memory}
+    found = ((show, read_json(folder / name)) for name, show in shown.items())
+    return "\n\n".join(part for show, record in found if record for part in show(record))
 
 
 def machine(record: dict[str, Any]) -> str:

@@ -50,15 +50,11 @@ class OverSeeds(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None: ...
 
     @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], query: Tensor, key: Tensor, value: Tensor,
-        mask: Tensor | None, dropout: float, causal: bool, more: dict[str, Any],
-    ) -> tuple[Tensor, int]:  # fmt: skip
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensor, int]:
         """Take seeds and examples as one first axis."""
+        *qkv, mask, dropout, causal, more = args
         seeds = info.batch_size
-        q, k, v = (
-            stacked(x, dim, seeds) for x, dim in zip((query, key, value), in_dims, strict=False)
-        )
+        q, k, v = (stacked(x, dim, seeds) for x, dim in zip(qkv, in_dims[:3], strict=True))
         if mask is not None and (in_dims[3] is not None or mask.ndim > 2):
             each = stacked(mask, in_dims[3], seeds)
             while each.ndim < q.ndim:
