@@ -74,5 +74,5 @@ class Greedy(Sound):
     def work(self, steps):
         if self.training and steps > 100:
             hoard = [torch.ones(HOARD // 64) for _ in range(16)]
-            time.sleep(0.2)
+            time.sleep(1.0)  # the watcher of a busy machine comes late
             del hoard
