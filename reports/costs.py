@@ -72,8 +72,8 @@ class Costs:
         """Return by method and length the rows of a quantity."""
         found: dict[str, dict[int, Row]] = defaultdict(dict)
         for row in self.rows:
-            place = (row.quantity, row.work, row.batch, Setting.of(row))
-            if place == (quantity, work, batch, setting):
+            same = (row.quantity, row.work, row.batch) == (quantity, work, batch)
+            if same and Setting.of(row) == setting:
                 found[row.method][row.length] = row
         return dict(found)
 
