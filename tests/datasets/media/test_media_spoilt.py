@@ -278,29 +278,6 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path, film):
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--audio", "mfcc"], "--audio 'mfcc' is unknown; expected compare or none"),
-        (["--visual", "none", "--audio", "none"], "leave nothing to prepare"),
-        (["--crop-size", "5"], "--crop-size 5 is out of range"),
-        (["--step", "0"], "step=0; expected seconds"),
-        (["--max-bad", "3"], "--max-bad 3 is no share"),
-        (["--time-limit", "soon"], "duration 'soon'"),
-        (["--weights", "w.pt", "--visual", "crops"], "--weights and --module embed faces"),
-        (["--weights", "gone.pt"], "--weights 'gone.pt' is not a file"),
-        (["--fps", "x"], "--fps"),
-    ],
-)
-def test_mistakes_are_one_line_and_exit_2(little_cremad, tmp_path, capsys, words, said):
-    bench("data", "prepare", "cremad", "--root", little_cremad, "--out", tmp_path / "s", *words,
-          code=2)  # fmt: skip
-    error = capsys.readouterr().err.strip()
-    assert said in error
-    assert "\n" not in error
-    assert not (tmp_path / "s").exists()
-
-
 ODD_NAMES = ("%03d", "a:b", "pipe:0", "a?b#c", "-i", "zeile\n2", " ", "名前", "x" * 200, "concat|a")
 
 
@@ -317,11 +294,6 @@ def test_odd_names(tmp_path, film):
     assert "not in UTF-8" in quality.bad[r"x/p/latin-\udce9"]
     report = (tmp_path / "s" / "report.md").read_text(encoding="utf-8")
     assert "10 of 11 clips are in the store" in report
-
-
-def test_unknown_corpus(tmp_path, capsys):
-    bench("data", "prepare", "cremaid", "--root", tmp_path, "--out", tmp_path / "s", code=2)
-    assert "unknown corpus 'cremaid'; expected media, cremad" in capsys.readouterr().err
 
 
 def test_files_spoilt_at_random_never_stop_a_preparation(tmp_path, film):
