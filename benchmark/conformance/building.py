@@ -36,30 +36,39 @@ def saving(subject: Subject) -> str:
 
 
 def search_space(subject: Subject) -> str:
-    """Check that every corner of what tuning may try builds and runs, on odd widths."""
+    """Check that the corners of what tuning may try build and run, on odd widths.
+
+    Real numbers are rates and weights: they may be refused, but they change no shape. Every choice
+    of the others is built and run once, and every choice of the real numbers is built once.
+    """
     task = subject.pair()
     batch = draw(task, 2)
     corners = list(searched(subject))
     if not corners:
         raise InapplicableError("nothing to tune: no setting is declared with search()")
-    run = set()
+    run, rates = set(), set()
     for corner in corners:
         chosen = replace(subject, settings=corner)
-        # Real numbers are rates and weights: they may be refused, but they change no shape, so one
-        # forward pass does for all corners that differ in them alone.
-        shape = tuple(value for value in corner.values() if not isinstance(value, float))
+        real = {name: v for name, v in corner.items() if isinstance(v, float)}
+        shape = tuple(item for item in corner.items() if item[0] not in real)
+        rate = tuple(real.items())
         with case("the corner " + said_settings(corner)):
-            with torch.device("meta" if shape in run else "cpu"):
-                model = chosen.build(task)
             if shape not in run:
-                check_output(model.eval()(batch), task, 2)
+                check_output(chosen.build(task).eval()(batch), task, 2)
+            elif rate not in rates:
+                with torch.device("meta"):
+                    chosen.build(task)
         run.add(shape)
+        rates.add(rate)
     for corner in (corners[0], corners[min(1, len(corners) - 1)], corners[-1]):
         with case(f"the corner {said_settings(corner)} at size paper"), torch.device("meta"):
             replace(subject, settings=corner).build(task, size="paper")
     names = dict.fromkeys(path.rpartition(".")[2] for corner in corners for path in corner)
     widths = " and ".join(str(modality.width) for modality in task.modalities.values())
-    return f"{len(corners)} corners of {', '.join(names)} build and run on inputs {widths} wide"
+    return (
+        f"{len(corners)} corners of {', '.join(names)} (shapes: {len(run)}, choices of real "
+        f"numbers: {len(rates)}) build and run on inputs {widths} wide"
+    )
 
 
 def said_settings(settings: Mapping[str, Any]) -> str:

@@ -179,6 +179,7 @@ def archive_on(path, stop):
         store.compact(least=1)
 
 
+@pytest.mark.slow
 def test_two_write_the_same_cells_while_a_third_archives(tmp_path):
     """No cell that was seen is ever missing, and a record has its own writer's predictions."""
     count, store = 60, Store(tmp_path).create()

@@ -186,7 +186,8 @@ def test_a_strategy_that_corrupts_by_other_chance_fails():
     wild = StrategyEntry("wild", Wild, "", "published", "broken")
     wrapped = Subject(Recipe("broken+wild", entry(Sound), None, (wild,)))
     assert "corrupt draws 'a' by other chance" in PROPERTIES["seeds"](wrapped).evidence
-    assert "2 corners of rate build" in PROPERTIES["search-space"](wrapped).evidence
+    evidence = PROPERTIES["search-space"](wrapped).evidence
+    assert "2 corners of rate (shapes: 1, choices of real numbers: 2) build" in evidence
 
 
 def test_frames_that_are_refused_are_no_failure():

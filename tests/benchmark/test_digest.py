@@ -20,55 +20,56 @@ print(code_digest(["fusemark.methods.mult"]), code_digest(["fusemark.methods.lat
 """
 
 
+def digests_in(root):
+    """Return the digests of two methods, from a process that imports the code of this folder."""
+    words = [sys.executable, "-c", CODE, str(root)]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.fixture(scope="module")
+def before():
+    return digests_in(ROOT)
+
+
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the code, and a function that returns the digests of two methods in it."""
+    """A copy of the code."""
     for folder in ("benchmark", "methods", "datasets"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-
-    def digests():
-        words = [sys.executable, "-c", CODE, str(tmp_path)]
-        out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        return out.split()
-
-    return tmp_path, digests
+    return tmp_path
 
 
-def test_what_makes_a_method_stale(copy):
+def test_what_makes_a_method_stale(copy, before):
     """An edit of MulT's own file reaches MulT alone; a comment or docstring reaches nothing."""
-    root, digests = copy
-    mult, other = digests()
-    file = root / "methods" / "mult.py"
+    mult, other = before
+    file = copy / "methods" / "mult.py"
     text = file.read_text()
 
     file.write_text("# a comment\n" + text.replace('"""', '"""Other words. ', 1))
-    assert digests() == [mult, other]
+    assert digests_in(copy) == [mult, other]
 
     file.write_text(text + "\nSOMETHING = 1\n")
-    assert digests()[0] != mult
-    assert digests()[1] == other
+    edited, rest = digests_in(copy)
+    assert edited != mult
+    assert rest == other
 
 
-def test_the_formula_of_a_cost_reaches_nothing(copy):
+def test_the_formula_of_a_cost_reaches_nothing(copy, before):
     """Nor does what it alone imports: no prediction can depend on it."""
-    root, digests = copy
-    before = digests()
-    (root / "methods" / "blocks" / "counts.py").write_text("TWO = 2\n")
-    file = root / "methods" / "mult.py"
+    (copy / "methods" / "blocks" / "counts.py").write_text("TWO = 2\n")
+    file = copy / "methods" / "mult.py"
     start = "    def forward(self, batch: Batch)"
     body = "        from .blocks.counts import TWO\n        return TWO\n\n"
     formula = "    def flops(self, batch):\n" + body
     assert start in file.read_text()
     file.write_text(file.read_text().replace(start, formula + start))
-    assert digests() == before
+    assert digests_in(copy) == before
 
 
-def test_an_edit_of_a_block_reaches_the_methods_that_import_it(copy):
-    root, digests = copy
-    mult, _ = digests()
-    block = root / "methods" / "blocks" / "attention.py"
+def test_an_edit_of_a_block_reaches_the_methods_that_import_it(copy, before):
+    block = copy / "methods" / "blocks" / "attention.py"
     block.write_text(block.read_text().replace("10_000.0", "20_000.0"))
-    assert digests()[0] != mult
+    assert digests_in(copy)[0] != before[0]
 
 
 def test_a_method_without_attention_does_not_reach_the_attention_block(toy):

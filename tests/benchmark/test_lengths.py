@@ -1,12 +1,11 @@
 """A plan at several lengths: what is generated, what is resampled, what is refused."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 from fusemark.benchmark import Store, UserError, load_results
-from fusemark.benchmark.cli import EVERY_COST
+from fusemark.benchmark.cli import EVERY_COST, main
 from fusemark.benchmark.cost.study import cells
 from fusemark.benchmark.ensemble.asked import Ensemble
 from fusemark.benchmark.lengths import parse_lengths
@@ -94,17 +93,16 @@ def test_the_code_digest_covers_what_is_resampled():
     )
 
 
-def test_a_run_at_two_lengths_counts_flops_beside(tmp_path):
+def test_a_run_at_two_lengths_counts_flops_beside(tmp_path, monkeypatch, capsys):
     """Costs lie in the run's own store, equal to the method's formula at each length."""
     out = tmp_path / "run"
     words = [
-        sys.executable, "-m", "fusemark.benchmark.cli", "run",
-        "--methods", "late-concat", "--datasets", "simulated:long", "--seeds", "1",
+        "bench", "run", "--methods", "late-concat", "--datasets", "simulated:long", "--seeds", "1",
         "--lengths", "16,32", "--set", "simulated:long.event=1", "--set", "simulated:long.clips=60",
         "--set", "training.epochs=1", "--workers", "1", "--out", str(out),
     ]  # fmt: skip
-    first = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert first.returncode == 0, first.stderr
+    monkeypatch.setattr(sys, "argv", words)
+    main()
     store = Store(out)
     found = store.plan()
     assert found["series"] == {"simulated:long": {"simulated:long@16": 16, "simulated:long@32": 32}}
@@ -118,8 +116,8 @@ def test_a_run_at_two_lengths_counts_flops_beside(tmp_path):
             config = method.Config(**record["cell"]["configs"]["late-concat"]["late-concat"])
             expected = method(task, config).flops(record["cell"]["batch"], lengths, False)
             assert record["result"]["inference"]["total"] == expected
-    again = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert "nothing to do" in again.stderr
+    main()
+    assert "nothing to do" in capsys.readouterr().err
     page = (out / "report.md").read_text()
     assert "simulated:long against length" in page
     assert json.loads((out / "plan.json").read_text())["cost"] == ["flops"]

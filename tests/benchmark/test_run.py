@@ -130,6 +130,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_loses_only_cells_in_flight_and_goes_on(toy, tmp_path, sign):
     words = command(toy, tmp_path, "--seeds", "12", "--set", "training.epochs=40",
@@ -150,6 +151,7 @@ def test_a_killed_run_loses_only_cells_in_flight_and_goes_on(toy, tmp_path, sign
     assert {p: p.stat().st_mtime_ns for p in kept} == kept, "a finished cell was run again"
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_run_end_with_it(toy, tmp_path):
     words = [w.replace("toy-linear", "toy-sleeps") for w in command(toy, tmp_path)]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -164,6 +166,7 @@ def test_the_workers_of_a_killed_run_end_with_it(toy, tmp_path):
     wait_for(lambda: not any(p.is_running() and p.status() != "zombie" for p in family), 5)
 
 
+@pytest.mark.slow
 def test_two_runs_into_one_store_at_once(toy, tmp_path):
     words = command(toy, tmp_path, "--seeds", "6", "--set", "training.epochs=3")
     both = [subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(2)]

@@ -165,6 +165,7 @@ def killed(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_end(killed, tmp_path):
     out = killed
     kept = {p: p.stat().st_mtime_ns for p in (out / "cells").glob("*.json")}

@@ -36,6 +36,7 @@ def values(out, quantity, work="inference"):
     }
 
 
+@pytest.mark.slow
 def test_known_costs_are_measured_right_on_all_axes(known, tmp_path, monkeypatch):
     bench(
         known, "--methods", "known-idle,known-product,known-bytes,known-sleep", "--lengths", "8",
@@ -99,6 +100,7 @@ def test_an_uncounted_operator_is_named_and_its_method_not_ranked(
     }
 
 
+@pytest.mark.slow
 def test_a_broken_memory_limit_is_a_result(known, tmp_path, monkeypatch, capsys):
     bench(
         known, "--methods", "known-greedy", "--lengths", "64:256", "--batch", "1", "--vary",
@@ -116,6 +118,7 @@ def test_a_broken_memory_limit_is_a_result(known, tmp_path, monkeypatch, capsys)
     assert marks == {"64": "", "128": "over", "256": "over"}
 
 
+@pytest.mark.slow
 def test_a_pass_that_breaks_leaves_the_other_and_a_larger_limit_runs_it_again(
     tmp_path, monkeypatch
 ):

@@ -36,6 +36,7 @@ def by_cell(store):
     return {(r["cell"]["method"], r["cell"]["seed"], r["cell"]["fold"]): r for r in store.records()}
 
 
+@pytest.mark.slow
 def test_records_are_those_of_single_runs_and_say_how_they_were_made(tmp_path):
     plan = planned("toy-linear,pmr(late-concat)", **{"toy.folds": 2, "methods.dropout": 0})
     alone = run(plan, tmp_path / "alone", options=options())

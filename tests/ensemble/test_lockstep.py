@@ -51,6 +51,7 @@ def test_within_1e_4_in_float32(trial, name):
         np.testing.assert_allclose(losses(together[1]), losses(alone[1]), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

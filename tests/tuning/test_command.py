@@ -44,6 +44,7 @@ def result(folder):
     return json.loads((folder / "tuned" / "tune.json").read_text())
 
 
+@pytest.mark.slow
 def test_tune_then_run_the_best_then_go_on(bench, tmp_path):
     methods = ["--methods", "toy-linear,toy-refuses"]
     code, out, err = bench(*TUNE, *methods, "--trials", "4")
