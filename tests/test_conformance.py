@@ -7,7 +7,7 @@ from fusemark.benchmark.conformance import PROPERTIES, Subject
 from fusemark.benchmark.registry import methods, strategies
 
 subject = cache(Subject.of)
-# An ablation is its method with settings that are fixed: the suite of each runs with the slow tests.
+# An ablation is its method with settings that are fixed: its suite runs with the slow tests.
 ABLATIONS = [pytest.param(entry.name, marks=pytest.mark.slow) for entry in methods if entry.of]
 NAMES = [entry.name for entry in methods if not entry.of]
 # Counting the FLOPs of every method, in test_flops.py, needs its shapes alone.
