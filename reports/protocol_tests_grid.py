@@ -122,6 +122,12 @@ def sizes(table: Table) -> Grid | None:
     return Grid(f"{table.anchor}-sizes", text, head, rows)
 
 
+def tested(one: Against) -> str:
+    """Say of how many common seeds both models' predictions could be matched."""
+    found, seeds = len(one.models), len(one.seeds)
+    return integer(found) if found >= seeds else f"{integer(found)} of {integer(seeds)}"
+
+
 def models(table: Table) -> Grid | None:
     """McNemar's test of every seed's pair of models, summed up by method."""
     head = (
@@ -142,7 +148,7 @@ def models(table: Table) -> Grid | None:
         rows.append(
             (
                 Entry(one.method, name=True),
-                Entry(integer(len(found))),
+                Entry(tested(one)),
                 Entry(number(sum(test.only_a for test in found) / len(found), 1)),
                 Entry(number(sum(test.only_b for test in found) / len(found), 1)),
                 Entry(p_value(min(p, default=math.nan))),

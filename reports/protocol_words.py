@@ -105,11 +105,20 @@ def sentences(one: Against) -> Iterator[str]:
     if not isinstance(one.models, str):
         seed, first = next(iter(one.models.items()))
         if len(one.models) == 1:
-            yield f"Seed {seed}: {first.sentence()}"
+            yield f"Seed {seed}: {first.sentence()}{unmatched(one)}"
         else:
             p = [test.p for test in one.models.values() if math.isfinite(test.p)]
             few = sum(value < ALPHA for value in p)
             yield (
                 f"McNemar's exact test is below .05 in {few} of "
                 f"{count(len(one.models), 'seed')}, for each seed's pair of models only."
+                + unmatched(one)
             )
+
+
+def unmatched(one: Against) -> str:
+    """Say how many common seeds McNemar's test had to leave out; empty where it has all."""
+    left = len(one.seeds) - len(one.models)
+    if left <= 0:
+        return ""
+    return f" {count(left, 'seed')} left out: no predictions of the same examples can be read."

@@ -98,6 +98,17 @@ class Content:
     provenance: Provenance
     facts: Grid | None
     settings: Grid | None
+
+    @property
+    def holds(self) -> str:
+        """How many results of either kind the store holds."""
+        parts = []
+        if self.cells or not self.measured:
+            parts.append(f"{self.done} of {self.cells} trainings ended well")
+        if self.measured:
+            parts.append(f"{self.measured} cost cells")
+        return ", ".join(parts) + "."
+
     methods: Grid | None
 
     @property

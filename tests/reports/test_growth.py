@@ -173,6 +173,7 @@ def test_a_limit_that_broke_is_a_mark_and_no_crash(tmp_path):
     assert "A cross marks the first length that broke the memory or time limit." in text
     assert "<script>alert" not in (tmp_path / "report.html").read_text()
     assert "The store holds costs alone" in text
+    assert "trainings ended well" not in text
 
 
 def test_slopes_are_those_of_the_powers_that_were_put_in(tmp_path):

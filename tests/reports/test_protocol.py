@@ -10,6 +10,8 @@ from fusemark.benchmark import Store
 from fusemark.reports import protocol_grid
 from fusemark.reports.collect import collect
 from fusemark.reports.protocol_export import statistics
+from fusemark.reports.protocol_tests_grid import models
+from fusemark.reports.protocol_words import sentences
 from scipy import stats
 from sklearn.metrics import f1_score
 from statsmodels.stats.power import TTestPower
@@ -107,6 +109,12 @@ def test_other_examples_are_not_tested(tmp_path):
     report = collect(path)
     assert list(one(report, "mult").models) == [0]
     assert list(one(report, "ladder").models) == [0, 1]
+    *_, said = sentences(one(report, "mult"))
+    assert said.endswith(" 1 seed left out: no predictions of the same examples can be read.")
+    *_, said = sentences(one(report, "ladder"))
+    assert "left out" not in said
+    (grid,) = (g for t in report.tables if (g := models(t)) is not None)
+    assert {row[0].text: row[1].text for row in grid.rows} == {"mult": "1 of 2", "ladder": "2"}
 
 
 def test_re_drawn_splits_are_tested_over_speakers_and_with_the_splits_ratio(redrawn):
