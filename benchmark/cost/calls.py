@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+UNSAFE_VIEW = torch.ops.aten._unsafe_view.default
+"""A view of what nobody else holds, which its schema does not tell."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -97,6 +100,16 @@ def written(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ite
 @functools.cache
 def writes(function: Any) -> bool:
     return isinstance(function, torch._ops.OpOverload) and function._schema.is_mutable
+
+
+@functools.cache
+def views(function: Any) -> bool:
+    """Whether an operator's results are views of its operands, to which it writes nothing."""
+    if not isinstance(function, torch._ops.OpOverload) or function.namespace != "aten":
+        return False
+    returned = function._schema.returns
+    aliases = bool(returned) and all(part.alias_info is not None for part in returned)
+    return function is UNSAFE_VIEW or (aliases and not function._schema.is_mutable)
 
 
 @functools.cache

@@ -16,13 +16,21 @@ from .recurrence import continued_count, continued_memory, is_recurrent
 def flops_results(cells: list[CostCell]) -> Iterator[Result]:
     """Count inference and a training step, and evaluate the method's own formula."""
     method = cells[0].method
-    build = cells[0].builder(method, "meta")
-    recurrent = is_recurrent(build, cells[0].task.names)
+    names = cells[0].task.names
+    fresh = cells[0].builder(method, "meta")
+
+    @functools.cache
+    def built(steps: tuple[int, ...]) -> FusionMethod:
+        return fresh(dict(zip(names, steps, strict=True)))
+
+    def build(lengths: Lengths) -> FusionMethod:
+        return built(tuple(lengths[n] for n in names))
+
+    recurrent = is_recurrent(build, names)
 
     @functools.cache
     def at(steps: tuple[int, ...], batch: int, training: bool) -> Count:
-        lengths = dict(zip(cells[0].task.names, steps, strict=True))
-        return count(build(lengths), batch, lengths, training)
+        return count(built(steps), batch, dict(zip(names, steps, strict=True)), training)
 
     for cell in cells:
         result: Result = {"recurrent": recurrent}
@@ -30,8 +38,7 @@ def flops_results(cells: list[CostCell]) -> Iterator[Result]:
             training = name == "training"
 
             def counted(lengths: Lengths, batch: int = cell.batch, training: bool = training):
-                steps = tuple(lengths[n] for n in cells[0].task.names)
-                return at(steps, batch, training)
+                return at(tuple(lengths[n] for n in names), batch, training)
 
             extended = continued_count(counted, cell.lengths) if recurrent else None
             found = extended or counted(cell.lengths)

@@ -14,6 +14,7 @@ factor of its own size is element-wise work and counts nothing, nor does a sum: 
 from __future__ import annotations
 
 import copy
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..contract import Batch, FusionMethod, Task
-from .calls import Call, composite, described, is_meta, leaves, repeatable, written
+from .calls import Call, composite, described, is_meta, leaves, repeatable, views, written
 from .operators import cost, distinct, dotted, factors, outer
 
 
@@ -182,6 +183,10 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (row @ column).squeeze(-1).squeeze(-1)
 
 
+FREE = Call("view", 0, crossed=False, made=None, single=True)
+"""What a view costs."""
+
+
 class Counting(TorchDispatchMode):
     """Counts every operator that runs inside, forward and backward, by the module it belongs to.
 
@@ -239,15 +244,19 @@ class Counting(TorchDispatchMode):
         part = "forward"
         if node is not None:
             part = "derivative" if node._sequence_nr() in self.outers else "backward"
-        key = (described((func, args, tuple(kwargs.items()))), constant, part)
-        known = self.seen.get(key) if repeatable(func) else None
-        if known is None:
-            out = func(*args, **kwargs)
-            known = self.learn(func, args, kwargs, out, constant=constant, part=part)
-            if known.made is not None and all(map(is_meta, tensors)):
-                self.seen[key] = known
+        if views(func):
+            out, known = func(*args, **kwargs), FREE
         else:
-            out = known.again()
+            key = (described((func, args, tuple(kwargs.items()))), constant, part)
+            known = self.seen.get(key)
+            if known is not None and known.made is not None and repeatable(func):
+                out = known.again()
+            else:
+                out = func(*args, **kwargs)
+            if known is None:
+                known = self.learn(func, args, kwargs, out, constant=constant, part=part)
+                if all(map(is_meta, tensors)):
+                    self.seen[key] = known
         # What is written to a constant makes it none, through whichever of its views.
         mark = self.constants.add if constant else self.constants.discard
         for made in (*leaves(out), *written(func, args, kwargs)):
@@ -314,6 +323,7 @@ def unknown_index(function: Any, args: tuple[Any, ...]) -> bool:
     )
 
 
+@functools.cache
 def random(function: Any) -> bool:
     """Whether an operator draws numbers: they come from no input, and are new in every step."""
     return torch.Tag.nondeterministic_seeded in getattr(function, "tags", ())

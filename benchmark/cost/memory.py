@@ -17,21 +17,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._mode_utils import no_dispatch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..contract import FusionMethod
+from ..contract import Batch, FusionMethod
 from . import onednn
-from .calls import composite, described, leaves, repeatable
+from .calls import composite, leaves
 from .cuda import BLOCK, WORKSPACE, paths
+from .fakes import CPU, Repeats
 from .flops import one_path, shapes
 from .steps import DTYPES, Device, Measured
 
-WARM_UP = 4
-"""Steps of the sequences in the step before: it leaves gradients and the optimiser's state."""
-
-CPU = torch.device("cpu")
 CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
 
 
@@ -102,11 +98,7 @@ def predict_memory(
         measured.predict(data)
         inference = live.peak
         model.train()
-        warm = {name: min(WARM_UP, steps) for name, steps in lengths.items()}
-        measured.train(shapes(model.task, min(batch, 2), warm, device="cpu"))
-        live.begin()
-        measured.train(data)
-        training = live.peak
+        training = step_peak(measured, data, live)
         state = [x for each in measured.optimiser.state.values() for x in each.values()]
         kept = 0 if device == "cpu" else WORKSPACE
         return Memory(
@@ -118,6 +110,25 @@ def predict_memory(
             inputs=held([*data.values.values(), *data.lengths.values(), *data.present.values(),
                          data.labels, data.labelled, data.examples, data.groups, data.tasks]),
         )  # fmt: skip
+
+
+def step_peak(measured: Measured, data: Batch, live: Live) -> int:
+    """Return the peak of a training step that is not the first.
+
+    The gradients of the step before are there until the losses are known, and the optimiser's state
+    all the time. They are as large as those that a first step makes, so that one step tells all.
+    """
+    live.begin()
+    terms = measured.losses(data)
+    forward = live.peak
+    live.begin()
+    measured.differentiate(terms)
+    backward, before = live.peak, live.now
+    live.begin()
+    measured.optimiser.step()
+    state = live.now - before
+    gradients = live.held([p.grad for p in measured.parameters])
+    return max(forward + gradients + state, backward + state, live.peak)
 
 
 class Mode(FakeTensorMode):
@@ -140,10 +151,9 @@ class Live(TorchDispatchMode):
 
     def __init__(self, mode: FakeTensorMode, device: Device = "cpu") -> None:
         super().__init__()
-        self.mode = mode
         self.device: Device = device
         self.inside = False
-        self.seen: dict[Any, Call] = {}
+        self.repeats = Repeats(mode, self.first)
         self.now = self.peak = 0
         self.known: dict[int, weakref.ref[Any]] = {}
 
@@ -176,25 +186,18 @@ class Live(TorchDispatchMode):
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
-        out, extra = self.result(func, args, kwargs)
+        out, extra = self.repeats.run(func, args, kwargs)
         for made in leaves(out):
             if isinstance(made, Tensor):
                 self.follow(made.untyped_storage())
         self.peak = max(self.peak, self.now + extra)
         return out
 
-    def result(self, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, int]:
-        """Run an operator, or make again what an equal call made; add its copies' bytes."""
-        key = described((function, args, tuple(kwargs.items()))) if repeatable(function) else None
-        known = self.seen.get(key)
-        if known is not None:
-            return known.again(self.mode), known.extra
+    def first(self, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, int]:
+        """Run an operator in full; add the bytes of its copies."""
         out, extra = function(*args, **kwargs), copied(function, args, self.device)
         if function in (onednn.FORWARD, onednn.BACKWARD):
             out, extra = onednn.filled(function, args, out)
-        made = parts(out)
-        if key is not None and made is not None:
-            self.seen[key] = Call(made, isinstance(out, Tensor), extra)
         return out, extra
 
     def follow(self, storage: torch.UntypedStorage) -> None:
@@ -202,9 +205,7 @@ class Live(TorchDispatchMode):
         place = storage._cdata
         if place in self.known:
             return
-        size = storage.nbytes()
-        if self.device == "cuda":
-            size += -size % BLOCK
+        size = self.taken(storage)
 
         def freed(_: Any) -> None:
             self.now -= size
@@ -214,44 +215,15 @@ class Live(TorchDispatchMode):
         self.now += size
         self.peak = max(self.peak, self.now)
 
+    def taken(self, storage: torch.UntypedStorage) -> int:
+        """Return the bytes that the device's allocator hands out for a storage."""
+        size = storage.nbytes()
+        return size + -size % BLOCK if self.device == "cuda" else size
 
-@dataclass(frozen=True)
-class Call:
-    """What one operator makes on tensors of certain shapes: equal calls recur.
-
-    Parameters
-    ----------
-    made
-        Shape, strides and type of each tensor in its result, and None for each that is not made.
-    single
-        Whether the result is one tensor, and no tuple.
-    extra
-        Bytes of the copies that it makes for itself.
-    """
-
-    made: tuple[tuple[Any, Any, torch.dtype] | None, ...]
-    single: bool
-    extra: int
-
-    def again(self, mode: FakeTensorMode) -> Any:
-        """Make new fake tensors as the first call did, without working out their shapes again."""
-        with no_dispatch():
-            bare = [
-                None if x is None else torch.empty_strided(x[0], x[1], dtype=x[2], device="meta")
-                for x in self.made
-            ]
-        new = [None if x is None else FakeTensor(mode, x, CPU) for x in bare]
-        return new[0] if self.single else tuple(new)
-
-
-def parts(out: Any) -> tuple[tuple[Any, Any, torch.dtype] | None, ...] | None:
-    """Return shape, strides and type of each tensor in a result on the CPU; None for any other."""
-    found = (out,) if isinstance(out, Tensor) else out
-    if not isinstance(found, tuple):
-        return None
-    if not all(x is None or (isinstance(x, FakeTensor) and x.device == CPU) for x in found):
-        return None
-    return tuple(None if x is None else (x.shape, x.stride(), x.dtype) for x in found)
+    def held(self, tensors: Iterable[Any]) -> int:
+        """Return the bytes handed out for the storages behind tensors, each counted once."""
+        found = [x.untyped_storage() for x in tensors if isinstance(x, Tensor)]
+        return sum(self.taken(one) for one in {each._cdata: each for each in found}.values())
 
 
 def copied(function: Any, args: tuple[Any, ...], device: Device = "cpu") -> int:

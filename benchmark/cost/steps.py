@@ -49,12 +49,19 @@ class Measured:
 
     def train(self, batch: Batch) -> None:
         """Do one training step; call ``model.train()`` before."""
+        self.differentiate(self.losses(batch))
+        self.optimiser.step()
+
+    def losses(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Go forward, the first part of a training step."""
         with self.precision():
-            terms = self.model.losses(self.model(batch), batch)
+            return self.model.losses(self.model(batch), batch)
+
+    def differentiate(self, terms: Mapping[str, Tensor]) -> None:
+        """Go backward from the losses and clip the gradients, the second part of a step."""
         self.optimiser.zero_grad(set_to_none=True)
         self.model.backward(terms, self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, CLIP)
-        self.optimiser.step()
 
 
 def full_batch(

@@ -10,9 +10,12 @@ from itertools import pairwise
 import pytest
 import torch
 from fusemark.benchmark.contract import FusionMethod, Modality, Output, Task
+from fusemark.benchmark.cost import flops
 from fusemark.benchmark.cost.cells import CostCell, Limits
+from fusemark.benchmark.cost.flops import one_path
 from fusemark.benchmark.cost.measured import measure_memory, spans
-from fusemark.benchmark.cost.memory import predict_memory
+from fusemark.benchmark.cost.memory import Live, Mode, predict_memory, step_peak
+from fusemark.benchmark.cost.steps import Measured
 from fusemark.benchmark.cost.sweep import CREMAD, shapes, task_at
 from fusemark.benchmark.cost.workers import CostJob, run_jobs
 from fusemark.benchmark.recipes import parse
@@ -66,6 +69,27 @@ def check(
 
 def test_prediction_is_within_a_twentieth_of_the_allocators_events():
     check(["mult", "mag"], [64], batch=4)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", ["chunked", "late-concat", "moddrop"])
+def test_the_first_step_tells_the_peak_of_the_second(name, device):
+    lengths = {"audio": 40, "visual": 24}
+    mode = Mode()
+    live = Live(mode, device)
+    with one_path(), mode, live:
+        model = builder(name, lengths)().train()
+        data = flops.shapes(model.task, 4, lengths, device="cpu")
+        twice = Measured(model)
+        twice.train(data)
+        live.begin()
+        twice.train(data)
+        expected = live.peak
+    with one_path(), Mode() as mode, Live(mode, device) as live:
+        model = builder(name, lengths)().train()
+        data = flops.shapes(model.task, 4, lengths, device="cpu")
+        found = step_peak(Measured(model), data, live)
+    assert found == expected
 
 
 @pytest.mark.slow
