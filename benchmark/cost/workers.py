@@ -73,7 +73,7 @@ def run_jobs(series: Sequence[Sequence[CostJob]], workers: int) -> Iterator[Cost
     Lengths ascend within a series: after a job that failed, the rest of its series is not run.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload([*PRELOADED, *shared()])
     pool = ProcessPool(max_workers=workers, max_tasks=1, context=context, initializer=start_worker)
     waiting = [list(jobs) for jobs in series if jobs]
     running: dict[Future[Any], list[CostJob]] = {}
@@ -104,6 +104,12 @@ def run_jobs(series: Sequence[Sequence[CostJob]], workers: int) -> Iterator[Cost
         finally:
             pool.stop()
             pool.join()
+
+
+def shared() -> list[str]:
+    """Name the modules that every worker needs, and each of hundreds would import anew."""
+    methods = [name for name in sys.modules if name.startswith("fusemark.methods.")]
+    return [__name__, "torch.profiler", *methods]
 
 
 def with_note(job: CostJob, folder: Path) -> CostJob:
