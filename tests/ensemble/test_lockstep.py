@@ -23,6 +23,9 @@ NAMES = [
     if entry.name not in DRAWS | APART and not entry.name.startswith("toy")
 ]
 
+FAST = {"chunked", "early-concat", "mbt", "missing-modality", "mult"}
+"""The others run with the slow tests."""
+
 
 def losses(history):
     return np.array([history.train_loss, history.valid_loss])
@@ -32,7 +35,9 @@ def test_nearly_every_method_is_here():
     assert len(NAMES) >= 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+)
 def test_exact_in_float64(trial, name):
     prepared = trial(name, dtype=torch.float64, epochs=2)
     pairs = zip(prepared.alone(again=False), prepared.together(again=False), strict=True)

@@ -36,7 +36,9 @@ def test_products_are_rounded_and_weights_are_not(trial):
     assert 1e-4 < float((exact - rounded).norm() / exact.norm()) < 0.1
 
 
-@pytest.mark.parametrize("method", ["late-concat", "mult", "pmr(late-concat)"])
+@pytest.mark.parametrize(
+    "method", ["late-concat", pytest.param("mult", marks=pytest.mark.slow), "pmr(late-concat)"]
+)
 def test_a_run_trains_in_bfloat16_side_by_side_or_not(tmp_path, method):
     settings = {"methods.dropout": 0, "training.epochs": 2, "training.refit": False}
     plain = run(planned(method, 2, **settings), tmp_path / "a", options=options(ensemble=ASKED))
