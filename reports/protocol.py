@@ -9,6 +9,7 @@ import numpy as np
 
 from ..benchmark.statistics.bayes import Posterior
 from ..benchmark.statistics.coverage import LEAST_COVERAGE
+from ..benchmark.statistics.design_size import CORRECTED, SPEAKERS, Size
 from ..benchmark.statistics.hierarchical import HierarchicalInterval
 from ..benchmark.statistics.mcnemar import McNemar
 from ..benchmark.statistics.redrawn import RedrawnTest
@@ -20,7 +21,6 @@ from .predictions import Design, Predictions
 from .protocol_effect import Effect, effect
 from .protocol_examples import Examples, models
 from .protocol_seeds import Matched, matched, posterior, resampled
-from .protocol_size import CORRECTED, SPEAKERS, Size
 from .protocol_speakers import Tables, bootstrap, over_speakers, ratio, sizes, tables
 from .standings import Standing
 

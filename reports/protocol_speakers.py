@@ -10,6 +10,7 @@ import numpy as np
 
 from ..benchmark.statistics import tabulate
 from ..benchmark.statistics.coverage import reason_to_withhold
+from ..benchmark.statistics.design_size import Size, simulated
 from ..benchmark.statistics.hierarchical import (
     FEWEST_FOR_PERCENTILE,
     HierarchicalInterval,
@@ -22,7 +23,6 @@ from .grouping import Row
 from .metrics import Metric
 from .predictions import SCORES, Design, Predictions
 from .protocol_effect import FEWEST, few
-from .protocol_size import Size, simulated
 
 SEED = 0  # a report made twice says the same
 DRAWS = 1000  # of seeds and speakers

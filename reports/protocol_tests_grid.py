@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from ..benchmark.statistics.design_size import ALPHA, SPREADS
 from . import captions
 from .collect import Table
 from .formatting import count, integer, number, p_value
 from .grids import Column, Entry, Grid
 from .protocol import Against
 from .protocol_pairs import discoveries
-from .protocol_size import ALPHA, SPREADS
 from .protocol_words import floor
 
 Figures = Callable[[Against], tuple[Entry, ...]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from ..benchmark.statistics.design_size import ALPHA
 from ..benchmark.statistics.sign_flip import SignFlip
 from .collect import Table
 from .formatting import count, number
 from .protocol import Against, Further
 from .protocol_pairs import discoveries
-from .protocol_size import ALPHA
 from .variance_grid import reason as no_variance
 
 NAMES: Mapping[str, str] = {

@@ -15,5 +15,6 @@ Several datasets
 Many comparisons, many looks
     multiplicity, graphical, spending, sequential, repeated
 Before and after a run
-    power, coverage (when an interval is withheld)
+    power, coverage (when an interval is withheld), design_size (a test's size in a table's own
+    design, by simulation)
 """

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from .bayes import Posterior
-from .checking import pair
+from .checking import differences
 
 
 def bayes_correlated_t(
@@ -44,8 +44,8 @@ def bayes_correlated_t(
         raise ValueError(f"rope is {rope}; expected 0 or more")
     if not 0 <= correlation < 1:
         raise ValueError(f"correlation is {correlation}; expected 0 or more and below 1")
-    first, second = pair(a, b)
-    d, n, nan = first - second, len(first), math.nan
+    d = differences(a, b)
+    n, nan = len(d), math.nan
     name = "Bayesian correlated t-test"
     if n < 2:
         return Posterior(n, rope, nan, nan, nan, name)

@@ -17,6 +17,9 @@ Kind = Literal["percentile", "bootstrap-t"]
 
 FEWEST_UNITS = 20
 """Units from which a percentile interval covers 92 %: .84 at 5, .89 at 10, .93 at 20."""
+FEWEST_STUDENTISED = 5
+"""Units of a bootstrap-t interval: with two or three too many resamples are one unit alone, which
+lie infinitely far out, and nobody has looked at four."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class BootstrapInterval:
     @property
     def withheld(self) -> str | None:
         """Why the interval is not to be printed, if so."""
-        fewest = FEWEST_UNITS if self.kind == "percentile" else 2
+        fewest = FEWEST_UNITS if self.kind == "percentile" else FEWEST_STUDENTISED
         return reason_to_withhold(self.kind, self.n, fewest)
 
     def sentence(self) -> str:

@@ -124,7 +124,8 @@ def dominance(a: ArrayLike, b: ArrayLike) -> Dominance:
     first, second = vector(a, "a"), np.sort(vector(b, "b"))
     if len(first) == 0 or len(second) == 0:
         return Dominance(len(first), len(second), math.nan, math.nan)
-    below = np.searchsorted(second, first, side="left")
-    up_to = np.searchsorted(second, first, side="right")
+    rounding = 1e-12 * np.abs(first)  # .1 + .2 ties with .3
+    below = np.searchsorted(second, first - rounding, side="left")
+    up_to = np.searchsorted(second, first + rounding, side="right")
     a12 = float((below + up_to).sum()) / (2 * len(first) * len(second))
     return Dominance(len(first), len(second), a12, 2 * a12 - 1)

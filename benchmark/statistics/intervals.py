@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checking import Floats, share, vector
+from .checking import Floats, is_constant, share, vector
 from .student import t_quantile
 from .wording import count, interval, number
 
@@ -32,6 +32,11 @@ class MeanInterval:
             return (
                 f"The mean of {count(self.n, 'value')} is {number(self.mean)}; it has no interval."
             )
+        if math.isnan(self.low):
+            return (
+                f"All {count(self.n, 'value')} are {number(self.mean)}; without spread they have "
+                "no interval."
+            )
         return (
             f"The mean of {count(self.n, 'value')} is {number(self.mean)} "
             f"(standard deviation {number(self.sd)}, "
@@ -53,7 +58,7 @@ def mean_interval(x: ArrayLike, confidence: float = 0.95) -> MeanInterval:
     Returns
     -------
     MeanInterval
-        With nan for what fewer than two values cannot tell.
+        With nan for what fewer than two values cannot tell, and no interval where all are equal.
     """
     share(confidence, "confidence")
     values = vector(x)
@@ -62,6 +67,8 @@ def mean_interval(x: ArrayLike, confidence: float = 0.95) -> MeanInterval:
         mean = float(values[0]) if n else math.nan
         return MeanInterval(n, mean, math.nan, math.nan, math.nan, confidence)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
+    if is_constant(values):
+        return MeanInterval(n, mean, 0.0, math.nan, math.nan, confidence)
     low, high = t_limits(values[None, :], confidence)
     return MeanInterval(n, mean, sd, float(low[0]), float(high[0]), confidence)
 

@@ -135,7 +135,15 @@ def detectable_effect(
 def pairs_needed(
     effect: float, power: float = 0.8, alpha: float = 0.05, two_sided: bool = True
 ) -> SampleSize:
-    """Return the smallest number of pairs whose paired t-test reaches the wanted power."""
+    """Return the smallest number of pairs whose paired t-test reaches the wanted power.
+
+    Raises
+    ------
+    ValueError
+        If `effect` is not finite.
+    """
+    if not math.isfinite(effect):
+        raise ValueError(f"effect is {effect}; expected a finite number")
     share(alpha, "alpha")
     share(power, "power")
     low, high = 1, 2

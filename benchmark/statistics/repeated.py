@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checking import differences
+from .checking import differences, is_constant
 from .intervals import mean_interval
 from .wording import count, number
 
@@ -50,7 +50,8 @@ def repeated_interval(a: ArrayLike, b: ArrayLike, nominal_p: float) -> RepeatedI
     Returns
     -------
     RepeatedInterval
-        With nan limits for fewer than two pairs, or where the bound can never be reached.
+        With nan limits for fewer than two pairs, for pairs whose differences are all equal, or
+        where the bound can never be reached.
 
     Raises
     ------
@@ -61,7 +62,8 @@ def repeated_interval(a: ArrayLike, b: ArrayLike, nominal_p: float) -> RepeatedI
         raise ValueError(f"nominal_p is {nominal_p}; expected 0 or more and below 1")
     d = differences(a, b)
     mean = float(d.mean()) if len(d) else math.nan
-    if len(d) < 2 or 1 - nominal_p == 1.0 or not np.ptp(d):
+    size = float(np.max(np.abs([a, b]), initial=0.0))
+    if len(d) < 2 or 1 - nominal_p == 1.0 or is_constant(d, size):
         return RepeatedInterval(len(d), mean, math.nan, math.nan, nominal_p)
     inner = mean_interval(d, 1 - nominal_p)
     return RepeatedInterval(len(d), mean, inner.low, inner.high, nominal_p)

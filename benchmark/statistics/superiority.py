@@ -14,6 +14,10 @@ from .checking import Floats, differences, share
 from .two_way import TwoWayVariance, speaker_means, two_way_variance
 from .wording import interval, number
 
+FEWEST = 5
+"""Seeds, and speakers, that an interval over both needs: with four of either it covers down to
+89 %, from five on 93 % or more (``tests/statistics/study.py``)."""
+
 Verdict = Literal["not separated", "separated, not meaningfully", "meaningfully better", "worse"]
 
 
@@ -34,7 +38,7 @@ class Superiority:
 
     @property
     def verdict(self) -> Verdict:
-        """Bouthillier et al.'s three zones (2021), and their mirror image for a worse A."""
+        """Bouthillier et al.'s three zones (2021), and one for an A that is worse."""
         if math.isnan(self.low) or self.low <= 0.5 <= self.high:
             return "not separated"
         if self.high < 0.5:
@@ -48,6 +52,11 @@ class Superiority:
         """Say the result in one sentence."""
         if math.isnan(self.probability):
             return "Without comparisons P(A > B) is unknown."
+        if math.isnan(self.low):
+            return (
+                f"A beat B with relative frequency {number(self.probability)}; so few seeds or "
+                "speakers do not tell how often it would on new ones."
+            )
         return (
             f"On a new {self.over} A beats B with probability {number(self.probability)} "
             f"({interval(self.low, self.high, self.confidence)}, threshold "
@@ -64,8 +73,9 @@ def superiority(
 ) -> Superiority:
     """Estimate P(A > B) from independent pairs; a tie counts one half.
 
-    The interval is Wilson's: it does not collapse to a point when A wins every time, as the
-    percentile bootstrap does.
+    The interval is the exact one (Clopper and Pearson 1934), so that two equal methods are told
+    apart at most as often as it says; it does not collapse to a point when A wins every time, as
+    the percentile bootstrap does.
 
     Parameters
     ----------
@@ -88,7 +98,7 @@ def superiority(
     if n == 0:
         return Superiority(0, math.nan, math.nan, math.nan, threshold, confidence, over)
     p = float(_wins(d).mean())
-    low, high = wilson(p, n, confidence)
+    low, high = clopper_pearson(p * n, n, confidence)
     return Superiority(n, p, low, high, threshold, confidence, over)
 
 
@@ -106,6 +116,11 @@ def superiority_over_cells(
     differences
         Speaker scores of a minus those of b, shape (seeds, speakers), nan where a speaker was not
         tested in that seed.
+
+    Returns
+    -------
+    Superiority
+        With nan limits where there are fewer than five seeds or five speakers.
     """
     share(confidence, "confidence")
     share(threshold, "threshold")
@@ -117,7 +132,8 @@ def superiority_over_cells(
         return Superiority(0, math.nan, math.nan, math.nan, threshold, confidence, over)
     p = float(speaker_means(wins).mean())
     n = _worth(p, variance, confidence)
-    low, high = wilson(p, n, confidence) if n > 0 else (math.nan, math.nan)
+    few = min(variance.seeds, variance.speakers) < FEWEST
+    low, high = (math.nan, math.nan) if few else wilson(p, n, confidence)
     return Superiority(n, p, low, high, threshold, confidence, over)
 
 
@@ -135,6 +151,14 @@ def _worth(p: float, variance: TwoWayVariance, confidence: float) -> float:
     z = float(special.ndtri(0.5 + confidence / 2))
     t = float(special.stdtrit(variance.df, 0.5 + confidence / 2))
     return p * (1 - p) / variance.total * (z / t) ** 2
+
+
+def clopper_pearson(wins: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval (1934) of a share of n; ties make `wins` a multiple of one half."""
+    tail = (1 - confidence) / 2
+    low = float(special.betaincinv(wins, n - wins + 1, tail)) if wins > 0 else 0.0
+    high = float(special.betaincinv(wins + 1, n - wins, 1 - tail)) if wins < n else 1.0
+    return low, high
 
 
 def wilson(p: float, n: float, confidence: float = 0.95) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +16,12 @@ from scipy import special
 from .study_rows import SPREADS, TEST_SPEAKERS, Array, Random, Row, cells_of, draw_cells, row
 
 WITHHELD = " (withheld)"
+WINNERS = {
+    "both": (1.0, 0.5, 1.0),
+    "a speaker's cells alike": (1.0, 0.0, 0.2),
+    "a seed's cells alike": (0.0, 1.0, 0.2),
+}
+"""Standard deviations as in ``SPREADS``; where cells are alike they are worth least."""
 
 
 def coverage(
@@ -61,13 +68,13 @@ def coverage_of_superiority(
     seeds: tuple[int, ...] = (5, 10, 20),
     speakers: tuple[int, ...] = (5, 20, 91),
     designs: tuple[str, ...] = ("crossed", "redrawn"),
+    spreads: dict[str, tuple[float, float, float]] = WINNERS,
 ) -> Iterator[Row]:
     """How often the interval of P(A > B) over cells holds the true probability."""
     for design in designs:
         for k in seeds:
             for s in speakers:
-                for shift in (0.0, 1.0):
-                    spread = (1.0, 0.5, 1.0)
+                for (name, spread), shift in itertools.product(spreads.items(), (0.0, 1.0)):
                     true = float(special.ndtr(shift / np.sqrt(np.sum(np.square(spread)))))
                     hits: list[bool] = []
                     for _ in range(runs):
@@ -75,7 +82,7 @@ def coverage_of_superiority(
                         d = shift + draw_cells(rng, k, s, spread, tested)
                         x = superiority_over_cells(d)
                         hits.append(x.low <= true <= x.high)
-                    setting = f"P(A > B) = {true:.2f}"
+                    setting = f"{name}, P(A > B) = {true:.2f}"
                     yield row("coverage", "P(A > B) over cells", hits, design, k, s, setting)
 
 

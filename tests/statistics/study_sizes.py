@@ -18,6 +18,7 @@ from fusemark.benchmark.statistics.redrawn import redrawn_test
 from fusemark.benchmark.statistics.resampled import resampled_t
 from fusemark.benchmark.statistics.sign_flip import EXACT_UP_TO, sign_flip
 from fusemark.benchmark.statistics.signed_rank import signed_rank
+from fusemark.benchmark.statistics.superiority import superiority
 from fusemark.benchmark.statistics.tabulate import mean_score
 from scipy import special, stats
 
@@ -31,9 +32,16 @@ def sizes(rng: Random, runs: int, numbers: tuple[int, ...] = (3, 5, 6, 8, 10, 20
         "paired t, one-sided": lambda a, b: paired_t(a, b).p,
         "signed rank": lambda a, b: signed_rank(a, b).p,
         "sign-flip": lambda a, b: sign_flip(a - b, rng, draws=499).p,
+        "P(A > B), exact interval": lambda a, b: float(
+            superiority(a, b).verdict == "not separated"
+        ),
         "Bayesian t as a one-sided test": lambda a, b: 1 - bayes_correlated_t(a, b, 0.0).a_better,
     }
-    exact = {"signed rank": signed_rank_size, "sign-flip": sign_flip_size}
+    exact = {
+        "signed rank": signed_rank_size,
+        "sign-flip": sign_flip_size,
+        "P(A > B), exact interval": sign_test_size,
+    }
     for n in numbers:
         data = rng.normal(size=(runs, n))
         for name, p in tests.items():
@@ -69,6 +77,12 @@ def sign_flip_size(n: int) -> float:
     if n > EXACT_UP_TO:
         return ALPHA
     return 2 * math.floor(ALPHA * 2**n / 2) / 2**n
+
+
+def sign_test_size(n: int) -> float:
+    """Attainable two-sided size: the largest two binomial tails that alpha holds."""
+    tails = 2 * stats.binom.cdf(np.arange((n + 1) // 2), n, 0.5)
+    return float(max(tails[tails <= ALPHA], default=0.0))
 
 
 @lru_cache

@@ -86,3 +86,8 @@ def test_edge_cases() -> None:
         bayes_correlated_t([1, 2], [3, 4], -1)
     with pytest.raises(ValueError, match="correlation is 1"):
         bayes_correlated_t([1, 2], [3, 4], 1, 1)
+
+
+def test_what_rounding_leaves_of_a_tie_favours_neither() -> None:
+    found = bayes_correlated_t([0.3] * 3, [0.1 + 0.2] * 3, 0.0)
+    assert (found.a_better, found.b_better) == (0.5, 0.5)

@@ -95,12 +95,33 @@ def test_superiority_counts_ties_half_and_sorts_into_zones() -> None:
     assert math.isnan(superiority([], []).probability)
 
 
-def test_superiority_of_unanimous_runs_keeps_an_interval() -> None:
-    result = superiority(np.ones(5), np.zeros(5))
-    assert result.probability == 1
-    assert result.low == pytest.approx(0.566, abs=1e-3)
-    cells = superiority_over_cells(np.ones((5, 20)))
-    assert cells.low == pytest.approx(0.566, abs=1e-3)
+def test_superiority_of_pairs_has_the_exact_interval() -> None:
+    for won, n in ((5, 5), (3, 10), (0, 4), (17, 20)):
+        found = superiority(np.repeat([1, -1], [won, n - won]), np.zeros(n))
+        expected = proportion_confint(won, n, method="beta")
+        assert (found.low, found.high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", range(1, 41))
+def test_superiority_tells_equal_methods_apart_in_at_most_five_of_a_hundred(n: int) -> None:
+    rate = sum(
+        stats.binom.pmf(won, n, 0.5)
+        for won in range(n + 1)
+        if superiority(np.repeat([1, -1], [won, n - won]), np.zeros(n)).verdict != "not separated"
+    )
+    assert rate <= 0.05
+
+
+def test_superiority_over_unanimous_cells_keeps_an_interval() -> None:
+    assert superiority_over_cells(np.ones((5, 20))).low == pytest.approx(0.566, abs=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(4, 20), (20, 4)])
+def test_superiority_over_cells_gives_no_interval_for_few_of_either(shape) -> None:
+    few = superiority_over_cells(np.random.default_rng(0).normal(1, 1, shape))
+    assert math.isnan(few.low)
+    assert few.verdict == "not separated"
+    assert "do not tell" in few.sentence()
 
 
 def test_superiority_over_cells_counts_rounding_as_a_tie() -> None:
@@ -120,3 +141,8 @@ def test_superiority_over_cells_widens_for_what_cells_share() -> None:
     assert other.n > 60
     assert one.high - one.low > 1.5 * (other.high - other.low)
     assert math.isnan(superiority_over_cells(np.full((2, 3), np.nan)).probability)
+
+
+def test_what_rounding_leaves_of_a_tie_dominates_nothing() -> None:
+    assert dominance([0.1 + 0.2], [0.3]).a12 == 0.5
+    assert dominance([0.3], [0.1 + 0.2]).a12 == 0.5

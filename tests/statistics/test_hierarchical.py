@@ -220,7 +220,8 @@ def test_an_interval_that_covers_too_little_is_withheld() -> None:
     assert made(3, 3, "t").withheld is None
     assert made(2, 30, "t").withheld
     assert bootstrap_mean(np.arange(10.0), rng(), "percentile").withheld
-    assert bootstrap_mean(np.arange(10.0), rng(), "bootstrap-t").withheld is None
+    assert bootstrap_mean(np.arange(5.0), rng(), "bootstrap-t").withheld is None
+    assert bootstrap_mean(np.arange(3.0), rng(), "bootstrap-t").withheld
     assert math.isnan(two_way_t(np.random.default_rng(13).normal(size=(2, 9))).p)
 
 

@@ -89,3 +89,11 @@ def test_mean_interval_of_too_little() -> None:
     assert math.isnan(mean_interval([2.0]).low)
     assert mean_interval([2.0]).mean == 2.0
     assert math.isnan(mean_interval([]).mean)
+
+
+def test_equal_values_have_a_mean_and_no_interval() -> None:
+    found = mean_interval([0.1 + 0.2, 0.3, 0.3])
+    assert found.mean == pytest.approx(0.3)
+    assert found.sd == 0.0
+    assert math.isnan(found.low)
+    assert "without spread" in found.sentence()

@@ -75,3 +75,9 @@ def test_power_is_what_a_simulation_rejects() -> None:
     x = np.random.default_rng(0).normal(1.0, 1, size=(20_000, 10))
     rejected = np.mean(stats.ttest_1samp(x, 0, axis=1).pvalue <= 0.05)
     assert power_of_t(1.0, 10).power == pytest.approx(rejected, abs=0.01)
+
+
+@pytest.mark.parametrize("effect", [math.nan, math.inf])
+def test_pairs_for_an_effect_that_is_no_number_are_refused(effect: float) -> None:
+    with pytest.raises(ValueError, match="effect is"):
+        pairs_needed(effect)

@@ -98,3 +98,8 @@ def test_repeated_intervals_cover_at_all_looks_at_once() -> None:
         ]
         hits.append(all(r.low <= 0 <= r.high for r in limits))
     assert np.mean(hits) == pytest.approx(0.95, abs=0.02)
+
+
+def test_equal_differences_give_no_repeated_interval() -> None:
+    assert math.isnan(repeated_interval([1.1, 1.2, 1.3], [1.0, 1.1, 1.2], 0.01).low)
+    assert repeated_interval([1.0, 1.0], [2.0, 2.0], 0.01).difference == -1.0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fusemark.benchmark.statistics import design_size
+from fusemark.benchmark.statistics.design_size import CORRECTED, PAPER, SPEAKERS, simulated
 from fusemark.benchmark.statistics.paired import paired_t
 from fusemark.benchmark.statistics.resampled import resampled_t
-from fusemark.reports import protocol_size
-from fusemark.reports.protocol_size import CORRECTED, PAPER, SPEAKERS, simulated
 
 STUDY = Path(__file__).parents[2] / "results" / "reference" / "statistics" / "size_redrawn.csv"
 NAMES = {
@@ -58,9 +58,9 @@ def test_the_rates_are_those_of_the_tests_themselves(monkeypatch):
         scores.append(values)
         return kept(values)
 
-    kept = protocol_size.statistics
-    monkeypatch.setattr(protocol_size, "statistics", recorded)
-    found = protocol_size.rates(
+    kept = design_size.statistics
+    monkeypatch.setattr(design_size, "statistics", recorded)
+    found = design_size.rates(
         held, "redrawn", ratio, (1.0, 0.5, 1.0), runs, np.random.default_rng(3)
     )
     over_seeds, over_speakers = scores

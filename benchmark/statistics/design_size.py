@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..benchmark.statistics.student import t_quantile
-from .predictions import Design
+from .estimators import Design
+from .student import t_quantile
 
 ALPHA = 0.05
 RUNS = 2000
