@@ -62,7 +62,7 @@ def repeated_interval(a: ArrayLike, b: ArrayLike, nominal_p: float) -> RepeatedI
         raise ValueError(f"nominal_p is {nominal_p}; expected 0 or more and below 1")
     d = differences(a, b)
     mean = float(d.mean()) if len(d) else math.nan
-    size = float(np.max(np.abs([a, b]), initial=0.0))
+    size = float(np.max(np.abs(np.asarray([a, b], dtype=np.float64)), initial=0.0))
     if len(d) < 2 or 1 - nominal_p == 1.0 or is_constant(d, size):
         return RepeatedInterval(len(d), mean, math.nan, math.nan, nominal_p)
     inner = mean_interval(d, 1 - nominal_p)
