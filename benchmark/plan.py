@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .asked import check_asked
 from .cell import Cell
 from .contract import UserError
 from .contract.config import SIZES
@@ -180,6 +181,8 @@ class Planned:
         self.check_settings(used)
         self.check_splits()
         self.comparisons = comparisons(self)
+        labels = (cell.method for cell in self.cells)
+        check_asked(plan.baseline, plan.metric, labels, self.datasets)
 
     @cached_property
     def names(self) -> list[str]:

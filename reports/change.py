@@ -42,6 +42,8 @@ class Change:
         Whether a cell failed in the second run that had ended well in the first.
     had
         Whether the first run has a result that could have been lost.
+    least
+        The smallest p that the test could have given, before Holm.
     """
 
     dataset: str
@@ -59,6 +61,7 @@ class Change:
     had: bool
     alpha: float
     adjusted: float = math.nan
+    least: float = 0.0
 
     @property
     def same(self) -> bool:
@@ -119,7 +122,7 @@ def change(
     kind, outputs = record.get("kind", "classification"), record.get("outputs", ())
     metric = columns(kind, asked, outputs)[0]
     crossed = (record.get("protocol") or {}).get("design") == "crossed"
-    before, after, result = measured(one, two, whole, seeds, metric, crossed)
+    before, after, result, least = measured(one, two, whole, seeds, metric, crossed)
     if other := other_data(whole):
         result = Result(math.nan, result.difference, reason=other)
     dataset, size, method = keys[0][:3]
@@ -138,6 +141,7 @@ def change(
         broke=any(a.ok and not b.ok for a, b in pairs.values()),
         had=any(a.ok for a, _ in pairs.values()),
         alpha=alpha,
+        least=least,
     )
 
 
@@ -158,21 +162,21 @@ def measured(
     seeds: Sequence[int],
     metric: Metric,
     crossed: bool,
-) -> tuple[float, float, Result]:
-    """Return the metric's means before and after, and the test of their difference."""
+) -> tuple[float, float, Result, float]:
+    """Return the metric's means before and after, the test of their difference, and its least p."""
     nan = math.nan
     if not seeds:
-        return nan, nan, Result(nan, reason="no seed that both have done")
+        return nan, nan, Result(nan, reason="no seed that both have done"), 0.0
     score = SCORES.get(metric.key)
     if score is None:
         if len(pairs) > len(seeds):
-            return nan, nan, Result(nan, reason=f"folds' {metric.label} cannot be pooled")
+            return nan, nan, Result(nan, reason=f"folds' {metric.label} cannot be pooled"), 0.0
         sign = 1.0 if metric.higher else -1.0
         raw = [np.array([pair[i].metric(metric.key) for pair in pairs.values()]) for i in (0, 1)]
         if not all(np.isfinite(x).all() for x in raw):
-            return nan, nan, Result(nan, reason=f"{metric.label} is not finite")
-        test = for_seeds(sign * raw[1], sign * raw[0])
-        return float(raw[0].mean()), float(raw[1].mean()), test
+            return nan, nan, Result(nan, reason=f"{metric.label} is not finite"), 0.0
+        test, least = for_seeds(sign * raw[1], sign * raw[0])
+        return float(raw[0].mean()), float(raw[1].mean()), test, least
     read = [
         [
             tested(run.store, [p[i].record for key, p in pairs.items() if key[3] == seed])
@@ -182,35 +186,54 @@ def measured(
     ]
     known = [[part for part in parts if part is not None] for parts in read]
     if any(len(parts) < len(seeds) for parts in known):
-        return nan, nan, Result(nan, reason="predictions cannot be read, or are not finite")
+        return nan, nan, Result(nan, reason="predictions cannot be read, or are not finite"), 0.0
     a, b = (stack(seeds, parts) for parts in known)
     scores = [score.of(x.values.sum(1)) for x in (a, b)]
     sign = 1.0 if metric.higher else -1.0
     before, after = (sign * float(x.mean()) for x in scores)
     if not alike(a, b):
-        return before, after, Result(nan, reason="they were not tested on the same examples")
+        reason = "they were not tested on the same examples"
+        return before, after, Result(nan, reason=reason), 0.0
     if crossed:
-        return before, after, for_seeds(scores[1], scores[0])
+        return before, after, *for_seeds(scores[1], scores[0])
     test = result_for_speakers(b.values, a.values, score.of, "redrawn", FEWEST)
-    return before, after, test
+    return before, after, test, 0.0
 
 
-def for_seeds(after: np.ndarray, before: np.ndarray) -> Result:
-    """Test over seeds; a change that is the same at every seed by its sign, exactly."""
+def for_seeds(after: np.ndarray, before: np.ndarray) -> tuple[Result, float]:
+    """Test over seeds; a change that is the same at every seed by its sign, exactly.
+
+    The second value is the smallest p that the test could have given.
+    """
     result = result_for_seeds(after, before)
     d = after - before
     if math.isnan(result.p) and len(d) > 1 and abs(float(d.mean())) > 1e-12:
-        p = sign_flip(d, np.random.default_rng(0)).p
-        return Result(p, float(d.mean()))
-    return result if len(d) > 1 else replace(result, reason="one common seed")
+        found = sign_flip(d, np.random.default_rng(0))
+        return Result(found.p, float(d.mean())), found.smallest_p
+    return (result if len(d) > 1 else replace(result, reason="one common seed")), 0.0
 
 
 def corrected(changes: Sequence[Change], alpha: float) -> list[Change]:
-    """Correct by Holm over the methods that changed: of equal ones nothing is asked."""
+    """Correct by Holm over the methods that changed: of equal ones nothing is asked.
+
+    A test that could not have told any change apart with so few seeds is none: a gate must not
+    pass what nobody could have judged.
+    """
     tests = [i for i, one in enumerate(changes) if not one.same]
     adjusted = holm([changes[i].result.p for i in tests], alpha).adjusted
     known = dict(zip(tests, adjusted, strict=True))
-    return [replace(one, adjusted=known.get(i, math.nan)) for i, one in enumerate(changes)]
+    judged = [replace(one, adjusted=known.get(i, math.nan)) for i, one in enumerate(changes)]
+    return [blind(one) if one.least > 0 and not one.separated else one for one in judged]
+
+
+def blind(one: Change) -> Change:
+    """Take back the test of a change that no number of such seeds' signs could have separated."""
+    reason = (
+        f"the change is the same at all {len(one.seeds)} seeds, which by its sign alone cannot "
+        f"reach p < {one.alpha:g} after correction; more seeds can"
+    )
+    result = Result(math.nan, one.result.difference, reason=reason)
+    return replace(one, result=result, adjusted=math.nan)
 
 
 def importance(one: Change) -> tuple[Any, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..benchmark.statistics.coverage import LEAST_COVERAGE
+from ..benchmark.statistics.superiority import FEWEST
+from ..benchmark.statistics.wording import percent
 from . import captions
 from .collect import Table
 from .evidence import Evidence
@@ -51,7 +54,7 @@ def figures(found: Evidence) -> tuple[Entry, ...]:
         shown = "withheld"
     elif math.isfinite(test.low):
         shown = " to ".join(difference(found.metric, end) for end in (test.low, test.high))
-    between = NOTHING
+    between = "withheld" if math.isfinite(wins.probability) else NOTHING
     if math.isfinite(wins.low):
         between = f"{number(wins.low, 2)} to {number(wins.high, 2)}"
     return (
@@ -74,16 +77,20 @@ def caption(table: Table) -> str:
         "pairs": "every two methods",
     }[rules.family]
     new = "a new seed" if first.scope == "seeds" else "a new speaker and a new seed"
+    verdict = "" if table.looks else f"; the verdict is at a corrected p < {rules.alpha:g}"
+    fewer = len({found.test.seeds for found in table.evidence if not found.reason}) > 1
+    seeds = f"{'up to ' if fewer else ''}{tested(first)}"
     text = (
         f"{capital(first.holds_for)}, {captions.head(table)}: {compared} "
-        f"on their common seeds ({tested(first)}). {how(first)} {correction(table)}; the verdict "
-        f"is at a corrected p < {rules.alpha:g}. {equal(first)}P(better): on {new}, with its "
+        f"on their common seeds ({seeds}). {how(first)} {correction(table)}{verdict}. "
+        f"{equal(first)}P(better): on {new}, with its "
         "95 % interval; .75 is a meaningful difference (Bouthillier et al., 2021)."
     )
     if table.looks is not None:
         text += (
             " Seeds were added in looks: better and worse are said of what all looks together "
-            f"tell apart {first.holds_for} at this level, and not of this p, whose time was chosen."
+            f"tell apart {first.holds_for} at {rules.alpha:g}, and not of this p, whose time was "
+            "chosen; the interval is that of a single look."
         )
     if any(found.needed for found in table.evidence):
         text += (
@@ -172,5 +179,12 @@ def points(margin: float) -> str:
 
 def withheld(found: Iterable[Evidence]) -> str:
     """Why intervals are withheld, if any are."""
-    reasons = {one.withheld for one in found if not one.reason} - {None}
+    shown = [one for one in found if not one.reason]
+    reasons = {one.withheld for one in shown} - {None}
+    wins = [one.superiority for one in shown if math.isfinite(one.superiority.probability)]
+    if any(math.isnan(one.low) for one in wins):
+        reasons.add(
+            f"the interval of P(better) covers less than {percent(LEAST_COVERAGE)} where there are "
+            f"fewer than {FEWEST} seeds or speakers"
+        )
     return f" Withheld: {'; '.join(sorted(str(r) for r in reasons))}." if reasons else ""

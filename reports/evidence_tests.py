@@ -46,7 +46,7 @@ def compared(
     """
     measured = {row.label for row in rows if any(cell.ok for cell in row.cells)}
     return tuple(
-        over_speakers(row, other, metric, rules, design, said, planned)
+        over_speakers(row, other, metric, rules, design, said, values, planned)
         if metric.key in SCORES
         else over_seeds(row, other, metric, rules, design, values, planned)
         for row, other, planned in pairs(rows, measured, baseline, rules)
@@ -75,13 +75,16 @@ def over_speakers(
     rules: Rules,
     design: Design,
     said: Predictions,
+    values: Values,
     planned: bool,
 ) -> Evidence:
     """Test a difference against chance in seeds and in speakers."""
     score = SCORES[metric.key].of
     pair = said.pair(row, other)
     if pair is None:
-        return untested(row, other, metric, rules, design, "speakers", planned, UNMATCHED)
+        unknown = not_finite(values.get(row.label, {}), values.get(other.label, {}))
+        why = f"{metric.label} is not finite at seed {ranges(unknown)}" if unknown else UNMATCHED
+        return untested(row, other, metric, rules, design, "speakers", planned, why)
     a, b = (each.values for each in pair)
     d = said.scores(row, pair[0]) - said.scores(other, pair[1])
     if design == "crossed":
@@ -116,7 +119,7 @@ def over_seeds(
     """Test a difference over seeds by two-sided paired t, for the speakers that were tested."""
     mine, theirs = values.get(row.label, {}), values.get(other.label, {})
     common = sorted(mine.keys() & theirs.keys())
-    unknown = [s for s in common if not math.isfinite(mine[s]) or not math.isfinite(theirs[s])]
+    unknown = not_finite(mine, theirs)
     reason = ""
     if design != "crossed":
         reason = (
@@ -153,6 +156,12 @@ def over_seeds(
         superiority(a, b),
         seeds_needed(a - b, rules.alpha) if planned else None,
     )
+
+
+def not_finite(mine: Mapping[int, float], theirs: Mapping[int, float]) -> list[int]:
+    """Return the seeds that both have done and of which either metric is no number."""
+    common = sorted(mine.keys() & theirs.keys())
+    return [s for s in common if not math.isfinite(mine[s]) or not math.isfinite(theirs[s])]
 
 
 def untested(

@@ -11,6 +11,7 @@ from .across import Across
 from .collect import Report, Table
 from .formatting import clean, count, number, p_phrase, value
 from .gaps import DAMAGED
+from .metrics import Metric
 from .standings import Standing
 from .verdicts import NAMED, are, verdicts
 from .wording import Name, Sentence, listed, sentence
@@ -100,11 +101,25 @@ def best(table: Table, known: Sequence[Standing], anchor: str) -> Sentence:
         names = listed(tied) if len(tied) <= NAMED else [f"{len(tied)} others"]
         gap = ["; the same mean ", "has " if len(tied) == 1 else "have ", *names, "."]
     else:
-        lead = abs(estimate.mean - known[1].estimates[metric.key].mean) * metric.scale
-        shown = number(lead, metric.digits + 1)
-        gap = [f"; {shown} {metric.unit} from the next, ", Name(known[1].label), "."]
+        gap = ahead(first, known[1], metric)
     text = f" has the {superlative} mean {metric.label}: {figures}"
     return sentence(Name(first.label), text, gap, anchor=anchor)
+
+
+def ahead(first: Standing, second: Standing, metric: Metric) -> list[str | Name]:
+    """Say how far the best is from the next, on the seeds that both have."""
+    scores = [{o.seed: o.metrics[metric.key] for o in row.outcomes} for row in (first, second)]
+    common = scores[0].keys() & scores[1].keys()
+    if not common:
+        return ["; the next, ", Name(second.label), ", has none of its seeds."]
+    means = [sum(of[seed] for seed in common) / len(common) for of in scores]
+    lead = (means[0] - means[1]) * metric.scale * (1 if metric.higher else -1)
+    if scores[0].keys() == scores[1].keys():
+        shown = number(lead, metric.digits + 1)
+        return [f"; {shown} {metric.unit} from the next, ", Name(second.label), "."]
+    shown = number(lead, metric.digits + 1, sign=True)
+    on = f" in its favour on the {count(len(common), 'seed')} of both."
+    return ["; the next is ", Name(second.label), f", {shown} {metric.unit}{on}"]
 
 
 def spread(table: Table) -> Iterator[Sentence]:
@@ -131,10 +146,13 @@ def over_datasets(found: Across) -> Iterator[Sentence]:
     names = listed(first) if len(first) <= NAMED else [f"{len(first)} methods"]
     has = " has" if len(first) == 1 else " share"
     told = order.friedman.p < order.pairs.alpha
+    apart = ", but no two of them are separated by themselves" if told else ""
+    if any(order.pairs.separated):
+        apart = ""
     does = "tells the methods' ranks apart" if told else "does not tell the methods' ranks apart"
     yield sentence(
         names, f"{has} the best mean rank, {number(min(ranks), 2)} of {len(found.methods)}; "
-        f"Friedman's test {does} ({p_phrase(order.friedman.p)}).", anchor=anchor,
+        f"Friedman's test {does} ({p_phrase(order.friedman.p)}){apart}.", anchor=anchor,
     )  # fmt: skip
 
 

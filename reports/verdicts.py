@@ -40,7 +40,7 @@ def verdicts(table: Table) -> Iterator[Sentence]:
     if single is not None and not (nothing and math.isnan(single.adjusted)):
         yield versus(table, single, ", the best fusion,", " the best single modality, ")
     if table.pairs is not None and table.pairs.tested:
-        yield leading(table.pairs, f"{table.anchor}-pairs")
+        yield leading(table, table.pairs)
     yield from papers(table, first.label)
 
 
@@ -90,6 +90,7 @@ def tally(table: Table) -> Sentence:
     against = first.rules.family == "baseline"
     names = ["the baseline ", Name(first.other)] if against else ["each other"]
     opening = [f"Of {count(len(planned), 'planned comparison')} with ", *names]
+    looked = any(found.looked is not None for found in planned)
     anchor = f"{table.anchor}-evidence"
     if len(untested) == len(planned):
         reasons = dict.fromkeys(e.verdict.removeprefix("cannot be tested: ") for e in planned)
@@ -108,13 +109,21 @@ def tally(table: Table) -> Sentence:
     whole = table.family.tests
     over = "these" if whole == len(planned) else f"all {whole} of the plan"
     level = f", {first.holds_for} at p < {rules.alpha:g} after Holm over {over}: "
+    if looked:
+        level = f", {first.holds_for} over all looks and {over} at {rules.alpha:g}: "
     return sentence(opening, level, parts, ".", anchor=anchor)
 
 
-def leading(pairs: Pairwise, anchor: str) -> Sentence:
-    """Name the methods that none is shown to be better than."""
-    first, methods = pairs.first, len(pairs.methods)
+def leading(table: Table, pairs: Pairwise) -> Sentence:
+    """Name the methods that none is shown to be better than.
+
+    A method that could not be compared with every other is named here too, if with those alone.
+    """
+    first, methods, anchor = pairs.first, len(pairs.methods), f"{table.anchor}-pairs"
     by = ", by the tests of every two, planned and exploratory"
+    left = len(table.standings) - methods
+    if left:
+        by += f"; {count(left, 'method')} without a mean could not be compared"
     if len(first) == 1 and pairs.ranks.high[pairs.methods.index(first[0])] == 1:
         text = f" is shown to be better than every other{by}."
         return sentence(Name(first[0]), text, anchor=anchor)

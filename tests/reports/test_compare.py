@@ -91,7 +91,7 @@ def test_redrawn_splits_are_tested_over_speakers_too(tmp_path):
     assert change.verdict == "cannot be tested: it takes 4 seeds and 4 speakers"
 
 
-def test_a_change_that_is_the_same_at_every_seed_is_told_by_its_sign(tmp_path):
+def test_a_change_that_is_the_same_at_every_seed_is_told_by_its_sign(tmp_path, bench):
     one, two = stores(tmp_path, FIRST)
     for store, skill in ((one, 1.0), (two, 0.0)):
         for path in (store / "cells").glob("*.npz"):
@@ -99,13 +99,20 @@ def test_a_change_that_is_the_same_at_every_seed_is_told_by_its_sign(tmp_path):
             right = np.eye(6)[labels if skill else (labels + 1) % 6].astype("f4")
             np.savez(path, **{**np.load(path), "probabilities": right})
     found = compare(one, two)
-    assert {c.result.p for c in found.changes} == {2 / 2**6}
-    # Three methods share .05: six seeds cannot tell; of one method alone they do.
-    assert {c.verdict for c in found.changes} == {"not separated"}
+    # The least p of six signs is 2 / 2^6, and three methods share .05: they cannot tell, and a gate
+    # must not pass what nobody could have judged. Of one method alone they do.
+    assert {c.least for c in found.changes} == {2 / 2**6}
+    assert {c.verdict.split(",")[0] for c in found.changes} == {
+        "cannot be tested: the change is the same at all 6 seeds"
+    }
+    code, _, err = bench("compare", one, two, "--fail-if-worse")
+    assert code == 1
+    assert "by its sign alone cannot reach p < 0.05" in err
     for path in (two / "cells").glob("*.json"):
         if json.loads(path.read_text())["cell"]["method"] != "mult":
             path.unlink()
-    assert [c.verdict for c in compare(one, two).changes] == ["worse"]
+    (change,) = compare(one, two).changes
+    assert (change.result.p, change.verdict) == (2 / 2**6, "worse")
 
 
 def test_a_method_that_fails_where_it_did_not_is_worse(tmp_path, bench):

@@ -9,6 +9,7 @@ from fusemark.benchmark import Store
 from fusemark.benchmark.statistics.two_way import combine, t_of
 from fusemark.reports import evidence_grid
 from fusemark.reports.collect import collect
+from fusemark.reports.summary import summary
 from fusemark.reports.writing import write
 from scipy import stats
 from sklearn.metrics import f1_score
@@ -142,7 +143,23 @@ def test_predictions_that_cannot_be_read_are_said_and_stay_in_the_family(tmp_pat
     grid = evidence_grid.grid(table)
     assert grid is not None
     assert "4 seeds" in grid.caption
-    assert "Withheld" not in grid.caption
+    assert "Withheld: a t" not in grid.caption
+    assert "Withheld: the interval of P(better)" in grid.caption
+
+
+def test_a_metric_that_is_no_number_at_a_seed_is_the_reason_that_is_given(tmp_path):
+    store = write_store(tmp_path, Spec(methods={"late-concat": 0.8, "mult": 1.5, "ladder": 2.5}))
+    for path in (store / "cells").glob("*.json"):
+        record = json.loads(path.read_text())
+        if (record["cell"]["method"], record["cell"]["seed"]) == ("late-concat", 0):
+            record["metrics"]["macro_f1"] = None
+            path.write_text(json.dumps(record))
+    report = collect(store)
+    assert {e.verdict for e in report.tables[0].evidence} == {
+        "cannot be tested: macro F1 is not finite at seed 0"
+    }
+    said = " ".join(str(s) for found in summary(report) for s in found.sentences)
+    assert "1 method without a mean could not be compared" in said
 
 
 def test_without_a_baseline_all_pairs_are_exploratory(tmp_path):

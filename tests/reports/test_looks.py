@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from fusemark.benchmark.statistics.sequential import holm_plan
-from fusemark.reports import looks_grid, write
+from fusemark.reports import evidence_grid, looks_grid, write
 from fusemark.reports.collect import collect
+from fusemark.reports.verdicts import tally
 from scipy import stats
 
 from .stores import Spec, write_store
@@ -101,6 +102,8 @@ def test_evidence_and_looks_say_the_same_for_new_speakers(tmp_path):
         assert (said[pair.method] in ("better", "worse")) == decided
     grid = looks_grid.grid(table)
     assert "for new speakers and new seeds" in grid.caption
+    assert "over all looks and these at 0.05: " in str(tally(table))
+    assert "at a corrected p" not in evidence_grid.grid(table).caption
 
 
 @pytest.mark.parametrize("speakers", [4])

@@ -198,3 +198,25 @@ def test_several_datasets_have_sentences_of_their_own(tmp_path):
     rank = min(report.together[0].order.friedman.mean_ranks)
     assert str(one).startswith(f"ladder has the best mean rank, {rank:.2f} of 3")
     assert "tells the methods' ranks apart" in str(one)
+
+
+def test_a_lead_over_other_seeds_is_that_on_the_seeds_of_both(tmp_path):
+    missing = [("ladder", seed) for seed in (1, 2, 3)]
+    report, sentences = said(write_store(tmp_path, Spec(missing=missing)))
+    first, second = report.tables[0].standings[:2]
+    assert first.label == "ladder"
+    assert len(first.seeds) == 2
+    scores = [{o.seed: o.metrics["macro_f1"] for o in row.outcomes} for row in (first, second)]
+    lead = 50 * sum(scores[0][seed] - scores[1][seed] for seed in (0, 4))
+    told = f"; the next is {second.label}, {lead:+.2f} points in its favour on the 2 seeds of both."
+    assert told.replace("-", "−") in " ".join(sentences)
+
+
+def test_ranks_that_differ_over_datasets_of_which_no_pair_does(tmp_path):
+    """Four datasets: Friedman's exact test can tell three methods, no signed rank can tell two."""
+    names = ("simulated:redundant", "simulated:unique", "simulated:synergy", "simulated:lag")
+    methods = {"late-concat": 1.0, "mult": 1.8, "ladder": 2.6}
+    _, sentences = said(write_store(tmp_path, Spec(datasets=names, methods=methods)))
+    (found,) = [s for s in sentences if "Friedman" in s]
+    assert "tells the methods' ranks apart" in found
+    assert found.endswith(", but no two of them are separated by themselves.")
