@@ -8,8 +8,9 @@ from typing import Any
 
 from .faults import LOST, BadClipError
 
-GUESSED = ("mpeg", "mpegvideo", "mpegts", "mp3")
-LONGEST = ("avi",)
+GUESSED = ("mpeg", "mpegvideo", "mpegts", "mp3", "aac")
+"""Containers without a length, for which FFmpeg takes what their size and first bits suggest."""
+LONGEST = ("avi", "asf")
 """Containers that give every stream the length of the longest."""
 
 
@@ -85,7 +86,7 @@ class Decoder:
     def declared(self) -> float:
         """Return the seconds from 0 that the file promises, or 0 where it promises none.
 
-        MPEG streams promise nothing: FFmpeg guesses from their size.
+        MPEG streams and bare AAC promise nothing: FFmpeg guesses from their size.
         """
         if self.promised():
             start = self.stream.start_time or 0

@@ -7,7 +7,11 @@ from pathlib import Path
 POINTER = b"version https://git-lfs"
 LARGEST_POINTER = 1024  # bytes; a pointer has about 130
 LOST = 0.1  # share of damaged packets, or of the declared length, that makes a clip a broken one
-UNKNOWN = 0xFFFFFF00  # length that a WAV has, or more, when it was written to a pipe
+UNKNOWN = (range(0x7FFF0000, 0x80010000), range(0xFFFFFF00, 0x100000100))
+"""Lengths that a WAV declares when it was written to a pipe: sox and arecord put about 2 GiB, the
+greatest number with a sign, FFmpeg about 4 GiB."""
+ASF = bytes.fromhex("3026b2758e66cf11")
+PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object with the file's size
 
 
 class BadClipError(Exception):
@@ -21,18 +25,28 @@ def pointed(path: Path) -> bool:
 
 
 def check_length(path: Path, size: int) -> None:
-    """Raise BadClipError for a WAV or AVI file that is shorter than its header says.
+    """Raise BadClipError for a WAV, AVI or WMV file that is shorter than its header says.
 
     Other containers are found out while they are decoded; of these FFmpeg believes the file's size.
     """
     with path.open("rb") as stream:
-        header = stream.read(8)
-    declared = int.from_bytes(header[4:], "little") + 8
-    if header[:4] == b"RIFF" and declared < UNKNOWN and size < (1 - LOST) * declared:
+        header = stream.read(8192)
+    declared = declared_size(header)
+    unknown = any(declared in lengths for lengths in UNKNOWN)
+    if size < (1 - LOST) * declared and not unknown:
         raise BadClipError(
             f"{path.name} is truncated: {size} of the {declared} bytes that it declares; fetch it "
             "again"
         )
+
+
+def declared_size(header: bytes) -> int:
+    """Return the bytes that the beginning of a file says it has; 0 where it does not."""
+    if header[:4] == b"RIFF":
+        return int.from_bytes(header[4:8], "little") + 8
+    place = header.find(PROPERTIES) if header.startswith(ASF) else -1
+    # The object's name (16), its size (8) and the file's name (16) stand before it.
+    return int.from_bytes(header[place + 40 : place + 48], "little") if place > 0 else 0
 
 
 def check_file(path: Path) -> None:

@@ -148,15 +148,82 @@ def test_sound_that_broke_off(tmp_path, film, suffix, codec, share):
         read_sound(path)
 
 
-def test_a_wav_of_unknown_length_is_no_fault(tmp_path, film):
+@pytest.mark.parametrize(
+    ("whole", "data"),
+    [
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg
+        (0x7FFFF024, 0x7FFFF000),  # sox
+        (0x80000024, 0x80000000),  # arecord
+        (0x7FFFFF24, 0x7FFFFF00),  # arecord of other versions
+    ],
+)
+def test_a_wav_of_unknown_length_is_no_fault(tmp_path, film, whole, data):
     """Written to a pipe, it declares the greatest length there is."""
     path = film(tmp_path / "a.wav", seconds=0.5, face=None, audio="pcm_s16le")
     content = bytearray(path.read_bytes())
-    content[4:8] = b"\xff" * 4
+    content[4:8] = whole.to_bytes(4, "little")
     place = content.index(b"data") + 4
-    content[place : place + 4] = b"\xff" * 4
+    content[place : place + 4] = data.to_bytes(4, "little")
     path.write_bytes(content)
     assert read_sound(path).seconds == pytest.approx(0.5, abs=0.01)
+    content[4:8] = (0x40000000).to_bytes(4, "little")  # a length like any other
+    path.write_bytes(content)
+    with pytest.raises(BadClipError, match="truncated"):
+        read_sound(path)
+
+
+def test_bare_aac_promises_no_length(tmp_path, film, sine):
+    """FFmpeg guesses it from the rate of the first bits: noise, and then next to nothing."""
+    import av
+
+    path = tmp_path / "a.aac"
+    samples = np.concatenate([sine(2.0, 22050, "silence"), sine(4.0, 22050, "noise")])
+    with av.open(str(path), "w", format="adts") as container:
+        track = container.add_stream("aac", rate=22050)
+        track.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 22050, 0
+        context = track.codec_context
+        cut = av.AudioResampler(context.format, "mono", 22050, context.frame_size)
+        for piece in [*cut.resample(frame), *cut.resample(None)]:
+            container.mux(track.encode(piece))
+        container.mux(track.encode())
+    with av.open(str(path)) as container:
+        assert container.duration / 1e6 > 7  # the guess
+    assert read_sound(path).seconds == pytest.approx(6.0, abs=0.15)
+
+
+def write_wmv(path, portrait, samples, pictures):
+    """Write a WMV: 25 pictures a second, and samples (n,) int16 at 44.1 kHz."""
+    import av
+
+    with av.open(str(path), "w", format="asf") as container:
+        video, track = container.add_stream("wmv2", rate=25), container.add_stream("wmav2", 44100)
+        video.width, video.height, video.pix_fmt, video.bit_rate = 240, 180, "yuv420p", 1_000_000
+        track.layout, track.bit_rate = "stereo", 128_000
+        track.codec_context.open()
+        for i in range(pictures):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(portrait(i), format="rgb24")))
+        container.mux(video.encode())
+        both = np.ascontiguousarray(np.repeat(samples, 2)[None])
+        frame = av.AudioFrame.from_ndarray(both, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = 44100, 0
+        context = track.codec_context
+        cut = av.AudioResampler(context.format, "stereo", 44100, context.frame_size)
+        for piece in [*cut.resample(frame), *cut.resample(None)]:
+            container.mux(track.encode(piece))
+        container.mux(track.encode())
+    return path
+
+
+def test_sound_that_lasts_longer_than_the_pictures_in_a_wmv(tmp_path, portrait, sine):
+    path = write_wmv(tmp_path / "a.wmv", portrait, sine(3.5, 44100), 50)
+    assert len(list(Video(path))) == 50
+    assert read_sound(path).seconds == pytest.approx(3.5, abs=0.1)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for read in (read_sound, lambda p: list(Video(p))):
+        with pytest.raises(BadClipError, match=SAID):
+            read(path)
 
 
 def test_a_wrong_suffix_is_no_fault(tmp_path, film):
