@@ -298,8 +298,8 @@ class Preparation:
 
 
 FACTS = (
-    "audio_seconds", "level", "sample_rate", "channels", "delay", "pictures", "faces", "fps",
-    "width", "height",
+    "audio_seconds", "level", "sample_rate", "channels", "delay", "filled", "pictures", "faces",
+    "fps", "width", "height", "missing",
 )  # fmt: skip
 
 

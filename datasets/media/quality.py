@@ -135,7 +135,9 @@ def measures(quality: Quality) -> list[tuple[str, ...]]:
     for name, what, total in (
         ("audio_seconds", "audio, s", True), ("level", "level, dB of full scale", False),
         ("delay", "sound after the first picture, s", False),
-        ("pictures", "pictures", True), ("fps", "pictures per second", False),
+        ("filled", "silence in place of gaps, s", True),
+        ("pictures", "pictures", True), ("missing", "pictures missing in freezes", True),
+        ("fps", "pictures per second", False),
         ("faces", "share of pictures with a face", False), ("width", "width, pixels", False),
         ("sample_rate", "sample rate, Hz", False), ("channels", "channels", False),
     ):  # fmt: skip

@@ -160,13 +160,15 @@ class Preparer:
         level = max(sound.level, -120.0)
         result.facts |= {
             "audio_seconds": sound.seconds, "level": level, "sample_rate": sound.rate,
-            "channels": sound.channels, "delay": sound.delay,
+            "channels": sound.channels, "delay": sound.delay, "filled": sound.filled,
         }  # fmt: skip
         if level < self.settings.silence:
             result.flags.append("silent")
         if abs(sound.delay) > APART:
             how = "begins after" if sound.delay > 0 else "was cut off before"
             result.flags.append(f"sound {how} the first picture")
+        if sound.filled:
+            result.flags.append("silence in place of gaps in the sound")
         if sound.damaged:
             result.flags.append("damaged audio packets")
 
@@ -193,8 +195,10 @@ class Preparer:
         there = np.concatenate(seen)
         result.facts |= {
             "pictures": len(there), "faces": float(there.mean()), "fps": video.rate or 0.0,
-            "width": video.size[0], "height": video.size[1],
+            "width": video.size[0], "height": video.size[1], "missing": video.missing,
         }  # fmt: skip
+        if not video.even:
+            result.flags.append("pictures at uneven times")
         if video.damaged:
             result.flags.append("damaged video packets")
         if not pieces:
