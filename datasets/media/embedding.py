@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 import warnings
 import zipfile
@@ -34,6 +35,7 @@ SIZE = re.compile(  # possessive, so that a long one is read once
     r"|\b(?:[a-z]{1,4}\d+|[A-Z][A-Za-z]*)\b)*+"
 )
 """Numbers, operators, symbols such as s0 or Symbol('s0', integer=True), functions such as Max."""
+NAMED = re.compile(r"GLOBAL ([\w.]+)")  # what torch refused to unpickle
 ON_FILES = ("aten::save", "aten::from_file")
 
 
@@ -131,6 +133,8 @@ def load_embedder(weights: str, module: str, size: int) -> Embedder:
         found = read_weights(path)
         kept = {name: value for name, value in found.items() if not name.startswith("logits.")}
         network.load_state_dict(kept)
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"weights {path.name!r} are not InceptionResnetV1's ({first_line(error)}); expected "
@@ -168,7 +172,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # Torch's own words advise to load it without the check.
+        found = NAMED.search(str(error))
+        said = f"holds code ({found[1]})" if found else "holds more than tensors, or is damaged"
+        raise UserError(
+            f"--weights {path.name!r} {said}; it is refused, and nothing of it was run; expected "
+            f"facenet-pytorch's state dict, as {DOWNLOAD} holds it"
+        ) from error
 
 
 def load_module(path: Path) -> Callable[[Tensor], Tensor]:

@@ -91,11 +91,17 @@ def read_array(path: Path) -> np.ndarray:
         raise UnreadableError(f"has no file {path.name}; fetch it, or finish the download")
     try:
         with h5py.File(path, "r") as file:
-            key = next((key for key in KEYS if key in file), None)
+            names = list(file)
+            key = next((key for key in KEYS if key in names), None)
             link = file.get(key, getlink=True) if key else None
-            found = file[key] if key and isinstance(link, h5py.HardLink) else None
+            if key and not isinstance(link, h5py.HardLink):
+                raise UnreadableError(
+                    f"has in {path.name} a link in place of the array {key!r}; links are refused, "
+                    "copy the array into the file"
+                )
+            found = file[key] if key else None
             if not isinstance(found, h5py.Dataset):
-                has = ", ".join(printable(name) for name in list(file)[:6]) or "nothing"
+                has = ", ".join(printable(name) for name in names[:6]) or "nothing"
                 raise UnreadableError(f"has no array 'd1' or 'data' in {path.name} (it has {has})")
             if found.shape is None:
                 raise UnreadableError(f"has an array without shape in {path.name}; fetch it again")
