@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -35,6 +36,8 @@ class Clip:
         The label that most raters gave; ``""`` for a tie, or where the corpus has no raters.
     fault
         Why the clip cannot be used, found while listing.
+    flags
+        What the report says of the clip, found while listing.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Clip:
     sex: str = ""
     perceived: str = ""
     fault: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def files(self) -> dict[str, Path]:
@@ -67,12 +71,15 @@ class Corpus:
         In order of their ids.
     classes
         In the corpus's own order; where it has none, the labels, sorted.
+    notes
+        What a reader should know of the corpus as a whole.
     """
 
     name: str
     root: Path
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def is_features(path: Path) -> bool:
@@ -91,7 +98,57 @@ def folder(name: str, root: Path) -> Path:
     return root
 
 
-def unusable(path: Path, root: Path) -> str:
+@dataclass(frozen=True)
+class Tree:
+    """What lies under a folder, links to folders apart.
+
+    A link to a folder is not followed: what lies inside the root is listed under its own name, a
+    second one would put one clip into two parts of a split, and a link may lead round in a circle.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders that are named like one, in order.
+    refused
+        For each link that leads out of the root, and each folder that cannot be read, a clip that
+        is left out with the reason.
+    notes
+        A line that names the links that lead to folders inside the root.
+    """
+
+    paths: tuple[Path, ...]
+    refused: tuple[Clip, ...]
+    notes: tuple[str, ...]
+
+
+def tree(root: Path) -> Tree:
+    """List what lies under a corpus's folder."""
+    paths: list[Path] = []
+    refused: list[Clip] = []
+    inside: list[str] = []
+
+    def unreadable(error: OSError) -> None:
+        name = Path(error.filename).relative_to(root).as_posix()
+        fault = f"the folder cannot be read ({error.strerror}); mend its rights"
+        refused.append(Clip(name, "", "", fault=fault))
+
+    for place, folders, files in os.walk(root, onerror=unreadable):
+        here = Path(place)
+        paths += [here / name for name in files]
+        for name in folders:
+            path = here / name
+            if not path.is_symlink():
+                paths += [path] if is_media(path) else []
+            elif fault := unusable(path, root, "folder"):
+                refused.append(Clip(path.relative_to(root).as_posix(), "", "", fault=fault))
+            else:
+                inside.append(path.relative_to(root).as_posix())
+    named = ", ".join(sorted(inside)[:20]) + (", ..." if len(inside) > 20 else "")
+    said = f"Links to folders that are listed under their own names were not followed: {named}."
+    return Tree(tuple(sorted(paths)), tuple(refused), (said,) if inside else ())
+
+
+def unusable(path: Path, root: Path, what: str = "file") -> str:
     """Say why a path cannot be read: it leads out of the root, by a link or ``..``, or nowhere."""
     try:
         path.is_file()  # a name too long raises, a missing file does not
@@ -100,12 +157,13 @@ def unusable(path: Path, root: Path) -> str:
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL in a name
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:80]
         return f"{path.name[:60]!r} is no path ({reason}); mend it"
-    return f"{path.name} leads outside {root.name or root}; copy the file into it"
+    return f"{path.name} leads outside {root.name or root}; copy the {what} into it"
 
 
 def corpus(
-    name: str, root: Path, clips: Iterable[Clip], classes: Sequence[str] = (), mend: str = ""
-) -> Corpus:
+    name: str, root: Path, clips: Iterable[Clip], classes: Sequence[str] = (), mend: str = "",
+    notes: Sequence[str] = (),
+) -> Corpus:  # fmt: skip
     """Check what concerns all clips of a corpus, and put them in order.
 
     Parameters
@@ -138,7 +196,8 @@ def corpus(
             f"media; run `git lfs install && git lfs pull` in {str(root)!r}"
         )
     labels = {clip.label for clip in found if not clip.fault}
-    return Corpus(name, root, tuple(found), tuple(classes) or tuple(sorted(labels)))
+    ordered = tuple(classes) or tuple(sorted(labels))
+    return Corpus(name, root, tuple(found), ordered, tuple(notes))
 
 
 def guarded(clip: Clip, root: Path) -> Clip:

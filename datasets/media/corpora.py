@@ -10,9 +10,9 @@ from ...benchmark.contract import UserError
 from ..cremad_metadata.names import CLASSES as CREMAD_CLASSES
 from ..cremad_metadata.names import SOURCE as CREMAD_SOURCE
 from ..cremad_metadata.names import read_name
-from ..cremad_metadata.tables import read_sexes, read_votes
 from ..storage import read_table
-from .clips import AUDIO, Clip, Corpus, corpus, folder, is_media
+from .clips import AUDIO, Clip, Corpus, corpus, folder, is_media, tree
+from .cremad_tables import Metadata, read_metadata
 from .listing import listed_folder, listed_table
 
 RAVDESS_SOURCE = "https://zenodo.org/records/1188976"
@@ -35,6 +35,7 @@ def cremad(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
     """List CREMA-D: ``VideoFlash/*.flv`` and ``AudioWAV/*.wav``, label = the intended emotion.
 
     All clips of the corpus's ``SentenceFilenames.csv``, or where it is absent those in the folders.
+    What its tables of actors and votes lack is flagged, and stops nothing.
     """
     mend = f"`git clone {CREMAD_SOURCE}` (with git-lfs) and give --root its folder"
     folder("cremad", root)
@@ -50,26 +51,12 @@ def cremad(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
         if "Filename" not in columns:
             raise UserError(f"cremad: {table.name} has no column 'Filename'; fetch it again")
         names |= {row.cells["Filename"] for row in rows}
-    clips = cremad_clips(names, video, audio, *cremad_tables(root))
-    return corpus("cremad", root, clips, CREMAD_CLASSES, mend)
+    known = read_metadata(root)
+    clips = cremad_clips(names, video, audio, known)
+    return corpus("cremad", root, clips, CREMAD_CLASSES, mend, known.notes)
 
 
-def cremad_tables(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the actors' sexes and the clips' perceived emotions, where the corpus's CSVs are."""
-    sexes: dict[str, str] = {}
-    perceived: dict[str, str] = {}
-    if (root / "VideoDemographics.csv").exists():
-        sexes = read_sexes(root, "cremad")
-    if (root / "processedResults" / "tabulatedVotes.csv").exists():
-        votes = read_votes(root, "cremad")
-        found = zip(votes.clips, votes.perceived(), strict=True)
-        perceived = {name: CREMAD_CLASSES[label] for name, label in found if label >= 0}
-    return sexes, perceived
-
-
-def cremad_clips(
-    names: set[str], video: Path, audio: Path, sexes: dict[str, str], perceived: dict[str, str]
-) -> Iterator[Clip]:
+def cremad_clips(names: set[str], video: Path, audio: Path, known: Metadata) -> Iterator[Clip]:
     for name in sorted(names):
         said = read_name(name)
         if said is None:
@@ -81,7 +68,8 @@ def cremad_clips(
         yield Clip(
             name, said.actor, said.emotion, sound if sound.exists() else video / f"{name}.flv",
             video / f"{name}.flv", sentence=said.sentence, intensity=said.intensity,
-            sex=sexes.get(said.actor, ""), perceived=perceived.get(name, ""),
+            sex=known.sexes.get(said.actor, ""), perceived=known.perceived.get(name, ""),
+            flags=known.lacking(name, said.actor),
         )  # fmt: skip
 
 
@@ -95,14 +83,15 @@ def ravdess(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
     if (root / "manifest.csv").is_file():
         return listed_table("ravdess", root / "manifest.csv", RAVDESS_CLASSES)
     found: dict[str, dict[str, Path]] = {}
-    for path in filter(is_media, sorted(root.rglob("*"))):
+    under = tree(root)
+    for path in filter(is_media, under.paths):
         parts = path.stem.split("-")
         numbers = all(part.isascii() and part.isdigit() for part in parts)
         if len(parts) == 7 and numbers and parts[1] == "01":
             found.setdefault("-".join(parts[1:]), {})[parts[0]] = path
     mend = f"unpack the speech files of {RAVDESS_SOURCE} into it"
-    clips = (ravdess_clip(name, files) for name, files in found.items())
-    return corpus("ravdess", root, clips, RAVDESS_CLASSES, mend)
+    clips = [ravdess_clip(name, files) for name, files in found.items()]
+    return corpus("ravdess", root, [*clips, *under.refused], RAVDESS_CLASSES, mend, under.notes)
 
 
 def ravdess_clip(name: str, files: Mapping[str, Path]) -> Clip:
@@ -123,8 +112,9 @@ def grid(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
     File names are the first letters of command, colour, preposition, letter, digit and adverb.
     """
     folder("grid", root)
-    clips = []
-    for path in sorted(root.rglob("*")):
+    under = tree(root)
+    clips = [*under.refused]
+    for path in under.paths:
         if path.suffix.lower() not in (".mpg", ".mp4", ".avi", ".mov"):
             continue
         name = path.relative_to(root).with_suffix("").as_posix()
@@ -141,7 +131,7 @@ def grid(root: Path, pattern: str) -> Corpus:  # noqa: ARG001
             sentence=path.stem, fault=fault,
         ))  # fmt: skip
     mend = f"expected .mpg files in folders s1 to s34, as {GRID_SOURCE} has them"
-    return corpus("grid", root, clips, DIGITS, mend)
+    return corpus("grid", root, clips, DIGITS, mend, under.notes)
 
 
 CORPORA: Mapping[str, Callable[[Path, str], Corpus]] = {

@@ -96,7 +96,7 @@ class Descriptors:
             longest = max(self.framing.window, self.framing.window_f0)
             raise BadClipError(
                 f"{1000 * len(samples) / RATE:.0f} ms of audio are shorter than a window of "
-                f"{1000 * longest:.0f} ms; leave the clip out"
+                f"{1000 * longest:.0f} ms"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

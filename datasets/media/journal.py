@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,6 +19,7 @@ from .intact import SEAL, seal, write_text
 
 OWN = {"store.json", SEAL, "index.parquet", "journal.jsonl", ".lock", "report.md", "faces.png"}
 MOST = 2**48  # steps of a file
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 FIELDS: Mapping[str, type] = {
     "id": str, "key": list, "rates": dict, "facts": dict, "flags": list, "lacks": dict,
     "values": dict,
@@ -36,6 +38,8 @@ class Journal:
     ----------
     entries, kinds
         By id, the line of each clip; by name, how each modality is stored.
+    source
+        What the clips in it were prepared from; what is prepared now, where there is none yet.
     damaged
         Ids of the clips that were forgotten.
 
@@ -46,8 +50,10 @@ class Journal:
         settings.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]):
-        self.path, self.settings = path, dict(settings)
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], source: Mapping[str, str] = NOWHERE
+    ):
+        self.path, self.settings, self.source = path, dict(settings), dict(source)
         self.entries: dict[str, dict[str, Any]] = {}
         self.kinds: dict[str, Stored] = {}
         self.damaged: set[str] = set()
@@ -97,6 +103,11 @@ class Journal:
             self.check_settings(lines[0]["settings"] if lines else self.settings)
             for line in lines[1:]:
                 self.note(checked(line))
+            if self.entries:
+                self.source = dict(lines[0].get("source", NOWHERE))
+            elif lines and lines[0].get("source") != self.source:
+                self.kinds.clear()
+                whole, lines = b"", []  # nothing was prepared of what it was begun with
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"--out {str(self.path)!r}: journal.jsonl is damaged ({error}); delete the folder "
@@ -106,7 +117,7 @@ class Journal:
         self.journal.truncate(len(whole))
         self.journal.seek(len(whole))
         if not lines:
-            self.append({"settings": self.settings})
+            self.append({"settings": self.settings, "source": self.source})
         self.forget_damaged()
         for name, kind in self.kinds.items():
             self.streams[name] = self.reopened(name, kind)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...benchmark.contract import UserError
 from ..storage import PARTS, SUFFIXES, Row, read_table
-from .clips import AUDIO, VIDEO, Clip, Corpus, corpus, is_features, is_media
+from .clips import AUDIO, VIDEO, Clip, Corpus, corpus, is_features, is_media, tree
 
 REQUIRED = ("id", "label", "speaker")
 PATHS = ("audio", "visual", "video")
@@ -32,29 +33,29 @@ def listed_table(name: str, table: Path, classes: Sequence[str] = ()) -> Corpus:
     if not used:
         raise UserError(f"{owner}: no column of paths; expected video, or audio and visual")
     clips = (table_clip(row, used, table.parent, owner) for row in rows)
-    found = {row.cells["label"] for row in rows}
+    found = {row.cells["label"] for row in rows} - {""}
     order = classes if found <= set(classes) else ()
     return corpus(name, table.parent, clips, order, "mend the paths in the table")
 
 
 def table_clip(row: Row, used: Sequence[str], root: Path, owner: str) -> Clip:
-    for column in REQUIRED:
-        if not row.cells[column]:
-            raise UserError(f"{owner}: row {row.number}: the {column} is empty; fill it in")
-    said = {column: row.cells.get(column, "") for column in SAID}
+    empty = [column for column in REQUIRED if not row.cells[column]]
+    said: dict[str, Any] = {column: row.cells.get(column, "") for column in SAID}
     if said["split"] and said["split"] not in PARTS:
         raise UserError(
             f"{owner}: row {row.number}: split {said['split']!r}; expected {', '.join(PARTS)}"
         )
     paths = {c: root / row.cells[c] for c in used if row.cells[c]}
     fault = "" if paths else "no path in its row; give one, or delete the row"
+    if empty:
+        fault = f"the {' and the '.join(empty)} in row {row.number} is empty; fill it in"
     for path in paths.values():
         if not is_media(path) and not is_features(path):
             known = ", ".join((*VIDEO, *AUDIO, *SUFFIXES))
             fault = f"{path.name} ends in {path.suffix!r}; expected {known}"
     both = paths.get("video")
     return Clip(
-        row.cells["id"], row.cells["speaker"], row.cells["label"],
+        row.cells["id"] or f"row {row.number}", row.cells["speaker"], row.cells["label"],
         paths.get("audio", both), paths.get("visual", both), fault=fault, **said,
     )  # fmt: skip
 
@@ -71,12 +72,13 @@ def listed_folder(root: Path, pattern: str) -> Corpus:
     """
     expression = compiled(pattern) if pattern else None
     groups: dict[str, list[Path]] = {}
-    for path in sorted(root.rglob("*")):
+    found = tree(root)
+    for path in found.paths:
         if is_media(path) and not path.name.startswith("."):
             groups.setdefault(path.relative_to(root).with_suffix("").as_posix(), []).append(path)
-    clips = list(folder_clips(groups, expression, pattern))
+    clips = [*folder_clips(groups, expression, pattern), *found.refused]
     mend = f"expected files that end in {', '.join(VIDEO + AUDIO)}"
-    return corpus("media", root, clips, (), mend)
+    return corpus("media", root, clips, (), mend, found.notes)
 
 
 def folder_clips(

@@ -23,6 +23,7 @@ from .settings import Settings
 from .shapes import usual_shapes
 from .work import THUMBNAIL, Bad, Prepared, Task, checked, prepare_clip
 
+HOPELESS = 50  # bad clips from which, over --max-bad, the rest is not tried
 SHEET = 96  # faces on the contact sheet
 RATES = 0.01  # share by which pictures per second may differ and still be one rate
 SEEN = "face"  # the modality beside the pictures that says where a face was seen
@@ -46,6 +47,8 @@ class Progress:
     ----------
     done, total
         Clips; those of an earlier run count as done.
+    tried
+        Clips of this run.
     bad
         Clips left out, or without a modality that was asked for.
     seconds
@@ -54,6 +57,7 @@ class Progress:
 
     done: int
     total: int
+    tried: int
     bad: int
     media: float
     seconds: float
@@ -70,7 +74,9 @@ class Request:
     root, out
         Folder of the corpus (``media``: or a CSV), folder of the store.
     max_bad
-        Share of the clips that may be broken or lack a modality.
+        Share of the clips that may be broken or lack a modality. With more it fails in the end,
+        when every clip was tried, so that all faults are listed at once; with over 50 such clips
+        it stops there.
     pattern
         How paths say label and speaker (``media``).
     """
@@ -85,6 +91,11 @@ class Request:
     def __post_init__(self) -> None:
         if self.corpus not in CORPORA:
             raise UserError(f"unknown corpus {self.corpus!r}; expected {', '.join(CORPORA)}")
+        if "," in str(self.out):
+            raise UserError(
+                f"--out {str(self.out)!r} has a comma, where `bench run --datasets` parts "
+                "names; choose another"
+            )
         if not 0 <= self.max_bad <= 1:
             raise UserError(f"--max-bad {self.max_bad:g} is no share; expected 0 to 1")
         if self.pattern and self.corpus != "media":
@@ -107,7 +118,8 @@ def prepare(
     embedder = checked(request.settings, needs)
     try:
         described = request.settings.described(embedder.said if embedder else "")
-        with closing(Journal(request.out, described)) as journal:
+        with closing(Journal(request.out, described, source(request))) as journal:
+            check_source(request, corpus, journal)
             width = embedder.width if embedder else 0
             shapes = usual_shapes(corpus, request.settings, width, journal.kinds)
             preparation = Preparation(request, corpus, journal, shapes)
@@ -135,6 +147,40 @@ def needed(corpus: Corpus, settings: Settings, name: str) -> bool:
     """Say whether any clip's modality has to be computed."""
     paths = (clip.files.get(name) for clip in corpus.clips if not clip.fault)
     return name in settings.wanted and any(p is not None and not is_features(p) for p in paths)
+
+
+def source(request: Request) -> dict[str, str]:
+    """Return what a store was prepared from, as its journal keeps it."""
+    root = str(request.root.absolute())
+    said = {"corpus": request.corpus, "root": root, "pattern": request.pattern}
+    # Bytes that are no UTF-8 come from the file system as surrogates, which no file can hold.
+    return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in said.items()}
+
+
+def check_source(request: Request, corpus: Corpus, journal: Journal) -> None:
+    """Refuse to replace the clips of a store by others.
+
+    The same corpus may have been moved: its clips are then the same files under the same names.
+
+    Raises
+    ------
+    UserError
+        The folder was begun with another corpus, pattern or root.
+    """
+    asked, begun = source(request), journal.source
+    if not journal.entries or not begun:
+        return
+    changed = [name for name in asked if asked[name] != begun.get(name)]
+    if changed == ["root"]:
+        keys = {clip.id: key(clip) for clip in corpus.clips}
+        if all(keys.get(name) == entry["key"] for name, entry in journal.entries.items()):
+            return
+    if changed:
+        said = ", ".join(f"{name} {begun.get(name, '')!r}" for name in changed)
+        raise UserError(
+            f"--out {str(request.out)!r} was begun with another {' and '.join(changed)} ({said}); "
+            "give the same, or choose another folder"
+        )
 
 
 class Preparation:
@@ -181,10 +227,10 @@ class Preparation:
             if progress:
                 seconds = time.perf_counter() - self.started
                 progress(Progress(
-                    total - len(todo) + count, total, len(self.bad), self.media, seconds
+                    total - len(todo) + count, total, count, len(self.bad), self.media, seconds
                 ))  # fmt: skip
-            if self.spoilt():
-                break  # nothing that follows can mend it
+            if self.spoilt() and len(self.bad) > HOPELESS:
+                break  # nothing that follows can mend it, and the kinds of fault are known
 
     def spoilt(self) -> bool:
         """Say whether more clips are bad than may be."""
@@ -246,7 +292,8 @@ class Preparation:
             raise UserError(
                 f"{self.corpus.name}: {len(self.bad)} of {len(self.corpus.clips)} clips are bad, "
                 f"over --max-bad {self.request.max_bad:g}{left}; {name}: {why}; all of them "
-                f"stand in {self.request.out / 'report.md'}"
+                f"stand in {self.request.out / 'report.md'}; the others are kept, and the same "
+                "command goes on from them"
             )
         names = tuple(n for n in MODALITIES if any(n in e["values"] for e in entries.values()))
         if not names:
@@ -274,11 +321,11 @@ class Preparation:
 
     def row(self, clip: Clip, entry: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
         """Return a clip's row of the index."""
+        flags = [*entry["flags"], *clip.flags, *(f"no {n}" for n in entry["lacks"])]
         row: dict[str, Any] = {
             "id": clip.id, "speaker": clip.speaker, "label": clip.label, "split": clip.split,
             "sentence": clip.sentence, "intensity": clip.intensity, "sex": clip.sex,
-            "perceived": clip.perceived,
-            "flags": ", ".join([*entry["flags"], *(f"no {n}" for n in entry["lacks"])]),
+            "perceived": clip.perceived, "flags": ", ".join(flags),
         }  # fmt: skip
         for fact in FACTS:
             row[fact] = entry["facts"].get(fact)

@@ -47,9 +47,10 @@ class Quality:
     def flagged(self) -> dict[str, list[str]]:
         """Return the clips of each flag."""
         found: dict[str, list[str]] = {}
-        for name, entry in self.entries.items():
-            for flag in entry["flags"]:
-                found.setdefault(flag, []).append(name)
+        for clip in self.corpus.clips:
+            if clip.id in self.entries:
+                for flag in (*self.entries[clip.id]["flags"], *clip.flags):
+                    found.setdefault(flag, []).append(clip.id)
         return dict(sorted(found.items()))
 
     @property
@@ -156,7 +157,7 @@ def measures(quality: Quality) -> list[tuple[str, ...]]:
 
 def notes(quality: Quality) -> list[str]:
     """Return what a reader should know before using the store."""
-    said = []
+    said = [escaped(note) for note in quality.corpus.notes]
     if quality.faces is not None:
         without = round((1 - quality.faces) * quality.fact("pictures").sum())
         said.append(

@@ -79,6 +79,7 @@ class Settings:
         self.between("smallest", self.smallest or 20, 20, 10000)
         self.between("stride", self.stride, 1, 1000)
         self.between("fps", 1 if self.fps is None else self.fps, 0.1, 1000)
+        self.between("silence", self.silence, -1000, 0)
         self.framing  # noqa: B018 - checks itself
 
     def choice(self, name: str, *known: str) -> None:

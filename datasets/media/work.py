@@ -155,7 +155,11 @@ class Preparer:
         if sound is None:
             result.lacks["audio"] = f"{path.name} has no audio stream; {without('audio')}"
             return
-        result.values["audio"] = self.descriptors(sound.samples)
+        try:
+            result.values["audio"] = self.descriptors(sound.samples)
+        except BadClipError as error:  # too short for one window; the pictures may be good
+            result.lacks["audio"] = str(error)
+            return
         result.rates["audio"] = 1 / self.settings.step
         level = max(sound.level, -120.0)
         result.facts |= {

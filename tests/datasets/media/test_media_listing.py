@@ -116,7 +116,6 @@ def test_a_table(tmp_path):
     [
         ("id,label,video\n1,x,a.mp4\n", "no column 'speaker'"),
         ("id,label,speaker\n1,x,p\n", "no column of paths"),
-        ("id,label,speaker,video\n1,,p,a.mp4\n", "row 2: the label is empty"),
         ("id,label,speaker,video,split\n1,x,p,a.mp4,dev\n", "split 'dev'; expected train"),
         ("id,label,speaker,video\n1,x,p,a.mp4\n1,x,p,a.mp4\n", "two clips are named '1'"),
         ("id,label,speaker,video\n1,x,p,gone.mp4\n", "none of the 2 files is there"),
@@ -154,6 +153,44 @@ def test_what_leads_outside_is_refused(tmp_path):
     touch(tmp_path / "corpus", "t.csv", content=rows)
     clips = listed("media", tmp_path / "corpus" / "t.csv")
     assert [bool(clips[name].fault) for name in "123"] == [False, True, True]
+
+
+def test_an_empty_cell_costs_its_clip(tmp_path):
+    touch(tmp_path, "a.mp4")
+    rows = "id,label,speaker,video\n1,x,p,a.mp4\n2,,p,a.mp4\n3,x,,a.mp4\n,,q,a.mp4\n5,y,q,a.mp4\n"
+    touch(tmp_path, "t.csv", content=rows)
+    corpus = CORPORA["media"](tmp_path / "t.csv", "")
+    assert {clip.id: clip.fault for clip in corpus.clips} == {
+        "1": "", "2": "the label in row 3 is empty; fill it in",
+        "3": "the speaker in row 4 is empty; fill it in", "5": "",
+        "row 5": "the id and the label in row 5 is empty; fill it in",
+    }  # fmt: skip
+    assert corpus.classes == ("x", "y")
+
+
+NAMES = {
+    "media": ("x/p/{}.mp4", ("1", "2")),
+    "grid": ("s1/{}.mpg", ("bbaf2n", "lgazzp")),
+    "ravdess": ("Actor_05/01-01-0{}-02-01-01-05.mp4", ("3", "5")),
+}
+
+
+@pytest.mark.parametrize("corpus", NAMES)
+def test_links_to_folders_are_named(tmp_path, corpus):
+    """One that leaves the root is left out with the reason, one inside it is noted."""
+    name, (first, second) = NAMES[corpus]
+    touch(tmp_path / "other", name.format(second))
+    touch(tmp_path / "c", name.format(first))
+    before = set(listed(corpus, tmp_path / "c"))
+    (tmp_path / "c" / "again").symlink_to(next((tmp_path / "c").iterdir()))
+    (tmp_path / "c" / "s2").symlink_to(tmp_path / "other")
+    (tmp_path / "c" / "round").symlink_to(".")
+    found = CORPORA[corpus](tmp_path / "c", "")
+    clips = {clip.id: clip for clip in found.clips}
+    assert set(clips) == {*before, "s2"}
+    assert clips["s2"].fault == "s2 leads outside c; copy the folder into it"
+    (note,) = found.notes
+    assert note.endswith("were not followed: again, round.")
 
 
 def test_some_pointers_are_faults_of_their_clips(tmp_path):

@@ -17,6 +17,7 @@ from .asked import bench
         (["--weights", "w.pt", "--visual", "crops"], "--weights and --module embed faces"),
         (["--weights", "gone.pt"], "--weights 'gone.pt' is not a file"),
         (["--fps", "x"], "--fps"),
+        (["--silence", "nan"], "--silence nan is out of range; expected -1000 to 0"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(little_cremad, tmp_path, capsys, words, said):
@@ -31,3 +32,10 @@ def test_mistakes_are_one_line_and_exit_2(little_cremad, tmp_path, capsys, words
 def test_unknown_corpus(tmp_path, capsys):
     bench("data", "prepare", "cremaid", "--root", tmp_path, "--out", tmp_path / "s", code=2)
     assert "unknown corpus 'cremaid'; expected media, cremad" in capsys.readouterr().err
+
+
+def test_a_comma_in_the_folders_name_is_refused(tmp_path, capsys):
+    words = ["data", "prepare", "media", "--root", tmp_path, "--out", tmp_path / "a,b"]
+    bench(*words, code=2)
+    assert "a,b' has a comma, where `bench run --datasets` parts names" in capsys.readouterr().err
+    assert not (tmp_path / "a,b").exists()

@@ -46,13 +46,16 @@ def test_bad_clips_are_left_out_and_listed(tmp_path, film, sine, wav):
         assert f"| a/s0/{name} | left out | " in report
     assert quality.flagged() == {"silent": ["a/s0/ünï cödé 文"]}
     assert store.columns["flags"] == ["", "silent", "", "", ""]
-    with pytest.raises(
-        UserError, match=r"5 of 11 clips are bad, over --max-bad 0.4; 5 were not tr"
-    ):
+    with pytest.raises(UserError, match=r"6 of 11 clips are bad, over --max-bad 0.4; a/s0/away"):
         prepare(replace(request, out=tmp_path / "t", max_bad=0.4))
     with pytest.raises(UserError, match="unfinished"):
         Features(Features.Config(path=str(tmp_path / "t")))
-    assert (tmp_path / "t" / "report.md").exists()
+    report = (tmp_path / "t" / "report.md").read_text()
+    assert all(f"| a/s0/{name} | left out | " in report for name in said)
+    calls = []  # all the others are kept
+    again, _ = prepare(replace(request, out=tmp_path / "t"), counted(calls))
+    assert set(calls) == set(quality.bad)
+    assert again.fingerprint() == store.fingerprint()
 
 
 def test_a_clip_that_lacks_a_modality_is_kept(tmp_path, film):
@@ -74,6 +77,19 @@ def test_a_clip_that_lacks_a_modality_is_kept(tmp_path, film):
     }
     assert "1 clips prepared" not in (tmp_path / "s" / "report.md").read_text()
     assert "0 are left out, 3 lack a modality" in (tmp_path / "s" / "report.md").read_text()
+
+
+def test_pictures_beside_too_little_sound_are_kept(tmp_path, film, wav, sine):
+    folder = tmp_path / "c" / "x" / "p"
+    film(folder / "whole.flv")
+    film(folder / "short.flv", sound=None)
+    wav(folder / "short.wav", sine(0.04, 16000)[:, None], 16000)
+    store, quality = prepare(Request("media", tmp_path / "c", tmp_path / "s", CROPS, max_bad=0.5))
+    said = "40 ms of audio are shorter than a window of 60 ms"
+    assert quality.bad == {"x/p/short": said}
+    assert store.columns["flags"] == ["no audio", ""]
+    assert store.raw("audio", 0) is None
+    assert len(store.raw("visual", 0)) == 6
 
 
 def interrupted(after):
@@ -318,6 +334,58 @@ def test_files_spoilt_at_random_never_stop_a_preparation(tmp_path, film):
     assert len(store) + len(left_out) == 41
     for i in range(len(store)):
         assert np.isfinite(store.read("audio", i)).all()
+
+
+def test_a_hopeless_corpus_is_not_tried_to_its_end(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film, good=1)
+    bad = [root / "a" / "s0" / f"bad{i:02d}.wav" for i in range(80)]
+    for path in bad[:45]:
+        path.touch()
+    request = Request("media", root, tmp_path / "s", SOUND, max_bad=0.1)
+    with pytest.raises(UserError, match=r"45 of 46 clips are bad, over --max-bad 0.1; a/s0/bad00"):
+        prepare(request)
+    for path in bad:
+        path.touch()
+    with pytest.raises(UserError, match=r"51 of 81 clips are bad, .*; 29 were not tried; a/s0"):
+        prepare(request)
+    with pytest.raises(UserError, match=r"51 of 81 clips are bad, .*; 30 were not tried; a/s0"):
+        prepare(replace(request, out=tmp_path / "t"))
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in Path(folder).iterdir()}
+
+
+def test_another_root_or_pattern_replaces_nothing(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    other = corpus_with(tmp_path / "d", film)
+    request = Request("media", root, tmp_path / "s", SOUND)
+    prepare(request)
+    before = contents(tmp_path / "s")
+    for changed, said in (
+        (replace(request, root=other), r"was begun with another root \(root '.*/c'\); give"),
+        (replace(request, pattern="{label}/{speaker}/*"), "another pattern"),
+    ):
+        with pytest.raises(UserError, match=said):
+            prepare(changed)
+    assert contents(tmp_path / "s") == before
+    # One that grew, and one that was moved, go on.
+    shutil.copy(root / "a" / "s0" / "clip.wav", root / "a" / "s0" / "more.wav")
+    calls = []
+    prepare(request, counted(calls))
+    assert calls == ["a/s0/more"]
+    moved = root.rename(tmp_path / "moved")
+    store, _ = prepare(replace(request, root=moved), counted(calls))
+    assert calls == ["a/s0/more"]
+    assert len(store) == 5
+
+
+def test_a_pattern_that_fitted_nothing_can_be_mended(tmp_path, film):
+    root = corpus_with(tmp_path / "c", film)
+    request = Request("media", root, tmp_path / "s", SOUND, pattern="{label}_{speaker}")
+    with pytest.raises(UserError, match="does not fit --pattern"):
+        prepare(request)
+    assert len(prepare(replace(request, pattern="{label}/{speaker}/*"))[0]) == 4
 
 
 def test_a_share_on_the_edge_stops_nothing(tmp_path, film):
