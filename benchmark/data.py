@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from .arguments import bytes_, seconds
+from .contract import UserError
+from .contract.config import configure
+from .progress import EVERY, duration
 from .registry import datasets
 
 data = typer.Typer(help="Prepare data.", no_args_is_help=True)
@@ -69,23 +73,74 @@ def prepare(
         bytes_(memory_limit) if memory_limit else None,
     )  # fmt: skip
     console, begun = Console(stderr=True), time.perf_counter()
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Bar(*columns, console=console, transient=True) as bar:
-        line = bar.add_task(corpus, total=None)
-
-        def show(state: Any) -> None:
-            speed = state.media / state.seconds if state.seconds else 0.0
-            said = f"{corpus}: {speed:.1f}x real time, {state.bad} bad"
-            bar.update(line, completed=state.done, total=state.total, description=said)
-
+    with Shown(corpus, console) as shown:
         try:
-            store, quality = media.prepare(request, pool, show)
+            store, quality = media.prepare(request, pool, shown)
         except KeyboardInterrupt:
             console.print(f"stopped; the same command goes on from {out}", soft_wrap=True)
             raise SystemExit(130) from None
     print_end(out, store, quality, time.perf_counter() - begun)
+
+
+class Shown:
+    """How far a preparation is: a bar on a terminal, elsewhere a line now and then; a last line.
+
+    Parameters
+    ----------
+    corpus
+        Its name.
+    console
+        Where it is shown.
+    """
+
+    def __init__(self, corpus: str, console: Console):
+        self.corpus, self.console = corpus, console
+        self.state: Any = None
+        self.said = time.monotonic()
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        self.bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+    def __enter__(self) -> Shown:
+        self.line = self.bar.add_task(self.corpus, total=None)
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+        if self.state is not None:
+            self.say(self.status())
+
+    def __call__(self, state: Any) -> None:
+        """Take note of a clip that is done."""
+        self.state = state
+        said = f"{self.corpus}: {speed(state):.1f}x real time, {state.bad} bad"
+        self.bar.update(self.line, completed=state.done, total=state.total, description=said)
+        if not self.console.is_terminal and time.monotonic() - self.said > EVERY:
+            self.said = time.monotonic()
+            self.say(self.status())
+
+    def status(self) -> str:
+        """One line: clips done and bad, media, throughput, time left."""
+        state = self.state
+        line = (
+            f"{self.corpus}: {state.done}/{state.total} clips, {state.bad} bad, {state.media:.1f} "
+            f"s of media, {speed(state):.1f}x real time"
+        )
+        left = state.total - state.done
+        if left and state.tried:
+            line += f", about {duration(state.seconds / state.tried * left)} left"
+        return line
+
+    def say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def speed(state: Any) -> float:
+    """Return seconds of media for each of the clock."""
+    return state.media / state.seconds if state.seconds else 0.0
 
 
 @data.command()
@@ -125,5 +180,14 @@ def print_end(out: Path, store: Any, quality: Any, spent: float) -> None:
     if quality.bad:
         console.print(f"{len(quality.bad)} clips left out or incomplete, listed in the report")
     console.print(f"report: {out / 'report.md'}", markup=False)
+    for note in quality.corpus.notes:
+        console.print(note, markup=False)
     dataset = store.corpus if store.corpus in datasets else "features"
-    console.print(f"run it: bench run --datasets {dataset}:{out}", markup=False)
+    try:
+        made = datasets[dataset].cls
+        made(configure(made.Config, {"path": str(out)}, dataset))
+    except UserError as error:  # one label, above all, or too few speakers
+        console.print(f"no benchmark can run on it: {error}", markup=False)
+        return
+    words = shlex.quote(f"{dataset}:{out}")
+    console.print(f"run it: bench run --datasets {words}", markup=False)
