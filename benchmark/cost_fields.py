@@ -56,19 +56,26 @@ class Counted(Part):
     uncounted: dict[str, Any] | list[str]
 
 
-class Flops(Part):
-    """FLOPs of both passes."""
-
-    inference: Counted
-    training: Counted
-
-
 class Broken(Part):
     """Why a pass, or a method of a block, has no figure."""
 
     status: str
     type: str | None = None
     message: str | None = None
+
+
+class Flops(Part):
+    """FLOPs of a prediction, and of a training step where there can be one."""
+
+    inference: Counted
+    training: Counted | None
+    broken: dict[str, Broken] = Field(default={})
+
+    @model_validator(mode="after")
+    def told(self) -> Flops:
+        if self.training is None and "training" not in self.broken:
+            raise ValueError("training is missing, and is not said to be broken")
+        return self
 
 
 class Memory(Part):

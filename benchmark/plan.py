@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import tomllib
@@ -308,13 +309,24 @@ def identities(cells: Iterable[Cell]) -> list[str]:
 
 
 def matched(recipe: Recipe, settings: Mapping[str, Any]) -> set[str]:
-    """Return the setting paths that reach a recipe (its resolution has checked their names)."""
+    """Return the setting paths that reach a recipe.
+
+    Its resolution has checked their names, but for those of scopes that are shared with methods
+    that may have other settings.
+    """
+    fields = {field.name for field in dataclasses.fields(recipe.entry.cls.Config)}
     scopes = {*recipe.scopes, *(s.name for s in recipe.strategies)}
     outer = f"{recipe.entry.name}:{recipe.argument}" if recipe.argument else recipe.entry.name
     for strategy in recipe.strategies:
         outer = f"{outer}+{strategy.name}"
         scopes.add(outer)
-    return {f"{scope}.{name}" for scope in scopes for name in under(settings, scope)}
+    shared = {"methods", recipe.entry.of}
+    return {
+        f"{scope}.{name}"
+        for scope in scopes
+        for name in under(settings, scope)
+        if scope not in shared or name in fields
+    }
 
 
 def checked(model: Any, fields: Mapping[str, Any], scope: str) -> Any:

@@ -16,7 +16,7 @@ import torch
 from ..contract import Batch
 from ..provenance import describe_error
 from .ahead import bound
-from .breaks import Note, status_of
+from .breaks import RAISED, Note, status_of
 from .cells import PASSES, CostCell, Limits, Marks, Pass, Result
 from .energy import joules
 from .latency import TurnError, measure
@@ -141,7 +141,7 @@ class Block:
         self.note.begin(work, method)
         try:
             found = act()
-        except Exception as error:
+        except RAISED as error:
             self.broke(work, method, error)
             found = None
         self.note.end()

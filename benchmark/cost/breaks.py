@@ -14,6 +14,8 @@ Status = Literal["memory", "timeout", "failed"]
 FULL = ("out of memory", "allocate memory", "enough memory", "status_alloc_failed")
 """Of messages that say that memory ran out: of the allocators, and of CUDA's libraries."""
 WIDTH = 1024
+RAISED = (Exception, SystemExit, KeyboardInterrupt)
+"""What a method may raise. A worker does not answer to Ctrl-C: an interrupt is the method's own."""
 
 
 def status_of(error: BaseException) -> Status:
@@ -32,11 +34,12 @@ class Note:
     """
 
     def __init__(self, path: Path | None):
+        self.started = time.time()
         self.file = None if path is None else os.open(path, os.O_CREAT | os.O_WRONLY)
 
     def begin(self, work: str, method: str) -> None:
-        """Note a pass and method, with the time of day."""
-        self.write(json.dumps([work, method, time.time()]))
+        """Note a pass and method, with the time of day, and that at which its writer began."""
+        self.write(json.dumps([work, method, time.time(), self.started]))
 
     def end(self) -> None:
         """Note that no method is at work."""
@@ -47,8 +50,11 @@ class Note:
             os.pwrite(self.file, text.encode().ljust(WIDTH), 0)
 
 
-def read_note(path: Path | None) -> tuple[str, str, float] | None:
-    """Return the pass, the method and since when; None where none was at work."""
+def read_note(path: Path | None) -> tuple[str, str, float, float] | None:
+    """Return the pass, the method, since when, and since when its process works on any.
+
+    None where no method was at work.
+    """
     if path is None or not path.exists():
         return None
     found = json.loads(path.read_text() or "null")

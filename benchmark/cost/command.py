@@ -243,7 +243,7 @@ def verdicts(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for record in records:
         if record["cell"]["quantity"] != "flops" or record["status"] != "ok":
             continue
-        for work in PASSES:
+        for work in measured(record):
             key = f"{next(iter(record['cell']['configs']))} {work}"
             counted = record["result"][work]
             if counted["analytic"] is None:
@@ -253,6 +253,11 @@ def verdicts(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             else:
                 found.setdefault(key, "equal")
     return found
+
+
+def measured(record: Mapping[str, Any]) -> list[str]:
+    """Return the passes of which a record has a result."""
+    return [work for work in PASSES if record["result"].get(work) is not None]
 
 
 def disagreements(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -273,7 +278,7 @@ def uncounted(records: Sequence[Mapping[str, Any]]) -> list[str]:
     for record in records:
         if record["cell"]["quantity"] == "flops" and record["status"] == "ok":
             method = next(iter(record["cell"]["configs"]))
-            for work in PASSES:
+            for work in measured(record):
                 found.setdefault(method, set()).update(record["result"][work]["uncounted"])
     return [f"not counted in {m}: {', '.join(sorted(ops))}" for m, ops in found.items() if ops]
 
@@ -289,4 +294,4 @@ def failures(record: Mapping[str, Any]) -> list[str]:
 
 def errors(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say of all records what failed."""
-    return [line for record in records for line in failures(record)]
+    return list(dict.fromkeys(line for record in records for line in failures(record)))

@@ -8,7 +8,8 @@ A product of two tensors that are both repeated along an axis of the other is an
 counts as one, written as ``*`` or as ``addcmul``, unless both come from no input. A product with a
 factor of its own size is element-wise work and counts nothing, nor does a sum: to have
 ``(x * y).sum(-1)`` counted as the product of vectors that it is, write ``einsum`` or
-``torch.linalg.vecdot``.
+``torch.linalg.vecdot``. A cosine similarity is one; the distance of a difference and a norm counts
+nothing, where ``torch.cdist`` does.
 """
 
 from __future__ import annotations
@@ -166,6 +167,8 @@ class Products(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is torch.linalg.vecdot:
             return vecdot(*args, **kwargs)
+        if func is torch.cosine_similarity:
+            return cosine_similarity(*args, **kwargs)
         if func in MOVES and args[0].is_meta and args[0].dtype is torch.int64:
             # To pack sequences takes their lengths on the CPU; to unpack, whose is whose.
             device = "cpu" if func is Tensor.cpu else next(iter((*args[1:], *kwargs.values())), "")
@@ -181,6 +184,13 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Take ``torch.linalg.vecdot`` as the product of a row and a column, not as ``*`` and a sum."""
     row, column = x.conj().movedim(dim, -1).unsqueeze(-2), y.movedim(dim, -1).unsqueeze(-1)
     return (row @ column).squeeze(-1).squeeze(-1)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Take ``F.cosine_similarity`` as the product of vectors that it is, over their norms."""
+    dim = dim - max(x1.ndim, x2.ndim) if dim >= 0 else dim
+    first, second = (torch.linalg.vector_norm(x, dim=dim).clamp_min(eps) for x in (x1, x2))
+    return vecdot(x1, x2, dim=dim) / first / second
 
 
 FREE = Call("view", 0, crossed=False, made=None, single=True)

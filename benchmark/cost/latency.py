@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .breaks import RAISED
 from .steps import Device
 
 LEAST = 10
@@ -117,7 +118,7 @@ def turn(name: str, call: Callable[[], Any]) -> None:
     """Run a piece of work, and say whose an error was."""
     try:
         call()
-    except Exception as error:
+    except RAISED as error:
         raise TurnError(name) from error
 
 

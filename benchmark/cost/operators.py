@@ -119,42 +119,64 @@ MULTIPLICATIONS = {aten.mul: 0, aten.mul_: 0, aten.addcmul: 1, aten.addcmul_: 1}
 FREE = frozenset(
     # One word a line, as a list would have them, is two hundred lines.
     """
-    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _assert_async _foreach_add
-    _foreach_addcdiv _foreach_addcmul _foreach_div _foreach_lerp _foreach_mul _foreach_norm
-    _foreach_sqrt _fused_adam _fused_adamw _linalg_check_errors _local_scalar_dense _log_softmax
-    _log_softmax_backward_data _native_batch_norm_legit _native_batch_norm_legit_functional
-    _pack_padded_sequence _pack_padded_sequence_backward _pad_packed_sequence _safe_softmax
-    _softmax _softmax_backward_data _thnn_fused_gru_cell _thnn_fused_lstm_cell
-    _thnn_fused_lstm_cell_backward_impl _to_copy _unique2 _unsafe_index _unsafe_index_put
-    _unsafe_view _weight_norm_interface _weight_norm_interface_backward adaptive_avg_pool1d
-    adaptive_max_pool2d adaptive_max_pool2d_backward all amax amin aminmax any arange argmax
-    argmin argsort as_strided_copy as_strided_scatter avg_pool2d avg_pool2d_backward avg_pool3d
-    avg_pool3d_backward bernoulli bincount bucketize cat channel_shuffle clone col2im
-    constant_pad_nd copy count_nonzero cummax cummin cumprod cumsum diag_embed diagonal_backward
-    diagonal_scatter embedding embedding_dense_backward empty empty_like empty_permuted
-    empty_strided equal exponential eye fill flip floor_divide full full_like gather glu
-    glu_backward histc im2col index index_add index_copy index_fill index_put index_reduce
-    index_select is_same_size isin item kthvalue lift lift_fresh linalg_vector_norm linspace
-    log_normal log_sigmoid_backward log_sigmoid_forward logcumsumexp logspace logsumexp
-    masked_fill masked_scatter masked_select max max_pool2d_with_indices
+    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d
+    _adaptive_avg_pool3d_backward _assert_async _batch_norm_no_update _batch_norm_with_update
+    _batch_norm_with_update_functional _chunk_cat _foreach_add _foreach_addcdiv _foreach_addcmul
+    _foreach_div _foreach_lerp _foreach_mul _foreach_norm _foreach_sqrt _fused_adam _fused_adamw
+    _fused_dropout _fused_rms_norm _fused_rms_norm_backward _linalg_check_errors
+    _local_scalar_dense _log_softmax _log_softmax_backward_data _masked_scale
+    _native_batch_norm_legit _native_batch_norm_legit_functional
+    _native_batch_norm_legit_no_training _pack_padded_sequence _pack_padded_sequence_backward
+    _pad_packed_sequence _pin_memory _prelu_kernel _prelu_kernel_backward _reshape_copy
+    _safe_softmax _segment_reduce_backward _softmax _softmax_backward_data _standard_gamma
+    _thnn_fused_gru_cell _thnn_fused_lstm_cell _thnn_fused_lstm_cell_backward_impl _to_copy _unique
+    _unique2 _unsafe_index _unsafe_index_put _unsafe_masked_index
+    _unsafe_masked_index_put_accumulate _unsafe_view _upsample_bicubic2d_aa
+    _upsample_bicubic2d_aa_backward _upsample_bilinear2d_aa _upsample_bilinear2d_aa_backward
+    _upsample_nearest_exact1d _upsample_nearest_exact1d_backward _upsample_nearest_exact2d
+    _upsample_nearest_exact2d_backward _weight_norm_interface _weight_norm_interface_backward abs
+    adaptive_avg_pool1d adaptive_max_pool2d adaptive_max_pool2d_backward adaptive_max_pool3d
+    adaptive_max_pool3d_backward alias_copy all amax amin aminmax any arange argmax argmin argsort
+    as_strided as_strided_copy as_strided_scatter avg_pool2d avg_pool2d_backward avg_pool3d
+    avg_pool3d_backward batch_norm_backward bernoulli binary_cross_entropy
+    binary_cross_entropy_backward binary_cross_entropy_with_logits bincount block_diag bucketize
+    cat cauchy channel_shuffle clone col2im complex constant_pad_nd copy copysign count_nonzero
+    cummax cummin cumprod cumsum diag_embed diagonal_backward diagonal_copy diagonal_scatter dist
+    elu_backward embedding embedding_dense_backward empty empty_like empty_permuted empty_strided
+    eq equal expand_copy exponential eye fill flip floor_divide fractional_max_pool2d
+    fractional_max_pool2d_backward full full_like gather gcd ge gelu geometric glu glu_backward
+    grid_sampler_2d grid_sampler_2d_backward grid_sampler_3d grid_sampler_3d_backward gt
+    hann_window hardsigmoid_backward hardswish hardswish_backward hardtanh_backward heaviside histc
+    huber_loss huber_loss_backward im2col index index_add index_copy index_fill index_put
+    index_reduce index_select is_same_size isin item kthvalue lcm le leaky_relu_backward lift
+    lift_fresh lift_fresh_copy linalg_cross linalg_vector_norm linspace log_normal
+    log_sigmoid_backward log_sigmoid_forward logcumsumexp logspace logsumexp lt masked_fill
+    masked_scatter masked_scatter_backward masked_select max max_pool2d_with_indices
     max_pool2d_with_indices_backward max_pool3d_with_indices max_pool3d_with_indices_backward
-    mean median min mode mse_loss_backward multinomial nan_to_num nanmedian native_batch_norm
-    native_batch_norm_backward native_dropout native_dropout_backward native_group_norm
-    native_group_norm_backward native_layer_norm native_layer_norm_backward new_empty
-    new_empty_strided new_full new_ones new_zeros nll_loss2d_backward nll_loss2d_forward
-    nll_loss_backward nll_loss_forward nonzero norm normal normal_functional one_hot ones
-    ones_like permute_copy pixel_shuffle pixel_unshuffle prod put rand rand_like randint
-    randint_like randn randn_like random randperm reflection_pad1d reflection_pad1d_backward
-    reflection_pad2d reflection_pad2d_backward renorm repeat repeat_interleave replication_pad1d
-    replication_pad1d_backward replication_pad2d replication_pad2d_backward resize roll rot90
-    scalar_tensor scatter scatter_add scatter_reduce searchsorted select_backward select_scatter
-    set slice_backward slice_scatter smooth_l1_loss_backward sort split_with_sizes_copy squeeze
-    stack std std_mean sum take topk trace transpose tril tril_indices triu triu_indices
-    unfold_backward uniform unique_consecutive unique_dim unsafe_split unsafe_split_with_sizes
-    unsqueeze upsample_bicubic2d upsample_bicubic2d_backward upsample_bilinear2d
-    upsample_bilinear2d_backward upsample_linear1d upsample_linear1d_backward upsample_nearest1d
-    upsample_nearest1d_backward upsample_nearest2d upsample_nearest2d_backward
-    value_selecting_reduction_backward var var_mean view_copy where zero zeros zeros_like
+    max_unpool2d max_unpool3d mean median min mish mode mse_loss mse_loss_backward
+    multi_margin_loss multi_margin_loss_backward multilabel_margin_loss_backward
+    multilabel_margin_loss_forward multinomial nan_to_num nanmedian nansum narrow_copy
+    native_batch_norm native_batch_norm_backward native_dropout native_dropout_backward
+    native_group_norm native_group_norm_backward native_layer_norm native_layer_norm_backward ne
+    new_empty new_empty_strided new_full new_ones new_zeros nll_loss2d_backward nll_loss2d_forward
+    nll_loss_backward nll_loss_forward nonzero nonzero_static norm normal normal_functional one_hot
+    ones ones_like permute_copy pixel_shuffle pixel_unshuffle poisson polar prod put rand rand_like
+    randint randint_like randn randn_like random randperm reflection_pad1d
+    reflection_pad1d_backward reflection_pad2d reflection_pad2d_backward reflection_pad3d
+    reflection_pad3d_backward renorm repeat repeat_interleave replication_pad1d
+    replication_pad1d_backward replication_pad2d replication_pad2d_backward replication_pad3d
+    replication_pad3d_backward resize resize_as roll rot90 rrelu_with_noise
+    rrelu_with_noise_backward rrelu_with_noise_functional rsub scalar_tensor scatter scatter_add
+    scatter_reduce searchsorted segment_reduce select_backward select_scatter set slice_backward
+    slice_scatter smooth_l1_loss smooth_l1_loss_backward soft_margin_loss soft_margin_loss_backward
+    softplus_backward sort split_with_sizes_copy squeeze squeeze_copy stack std std_mean sum t
+    t_copy take threshold topk trace transpose transpose_copy tril tril_indices triu triu_indices
+    unbind_copy unfold_backward unfold_copy uniform unique_consecutive unique_dim unsafe_split
+    unsafe_split_with_sizes unsqueeze unsqueeze_copy upsample_bicubic2d upsample_bicubic2d_backward
+    upsample_bilinear2d upsample_bilinear2d_backward upsample_linear1d upsample_linear1d_backward
+    upsample_nearest1d upsample_nearest1d_backward upsample_nearest2d upsample_nearest2d_backward
+    upsample_trilinear3d upsample_trilinear3d_backward value_selecting_reduction_backward var
+    var_mean view_copy where zero zeros zeros_like
     """.split()  # noqa: SIM905
 )
 """Names of aten's operators, beside element-wise ones and views, that count zero."""

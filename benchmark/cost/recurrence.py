@@ -2,7 +2,8 @@
 
 A loop over time does the same at every step. What it costs is an exact affine function of the
 modalities' lengths, as long as these stand in one order (the shortest of several is then the same
-modality's throughout). Step by step a long sequence would take minutes to count.
+modality's throughout). Step by step a long sequence would take minutes to count; what a method does
+there beside the steps is looked at (:mod:`.probe`), and nothing is continued past a crop or a pool.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from dataclasses import astuple
 from ..contract import FusionMethod
 from .flops import Count, count
 from .memory import Memory
+from .probe import probe
 
 Lengths = Mapping[str, int]
 Numbers = Mapping[Hashable, int]
+FAR = 1024
+Look = Callable[[Lengths], Numbers]
 
 
 def is_recurrent(build: Callable[[Lengths], FusionMethod], names: tuple[str, ...]) -> bool:
@@ -25,7 +29,9 @@ def is_recurrent(build: Callable[[Lengths], FusionMethod], names: tuple[str, ...
     return longer > short
 
 
-def continued_count(counted: Callable[[Lengths], Count], lengths: Lengths) -> Count | None:
+def continued_count(
+    counted: Callable[[Lengths], Count], lengths: Lengths, look: Look
+) -> Count | None:
     """Continue a count by :func:`continued`."""
 
     def numbered(short: Lengths) -> Numbers:
@@ -38,7 +44,7 @@ def continued_count(counted: Callable[[Lengths], Count], lengths: Lengths) -> Co
         }
 
     numbers = continued(numbered, lengths, first=8, step=4)
-    if numbers is None:
+    if numbers is None or not goes_on(look, lengths):
         return None
     parts: dict[str, dict[str, int]] = {"by_operator": {}, "by_module": {}, "uncounted": {}}
     for place, number in numbers.items():
@@ -49,7 +55,9 @@ def continued_count(counted: Callable[[Lengths], Count], lengths: Lengths) -> Co
     return Count(total=total, operators=numbers["operators", ""], **parts)
 
 
-def continued_memory(predicted: Callable[[Lengths], Memory], lengths: Lengths) -> Memory | None:
+def continued_memory(
+    predicted: Callable[[Lengths], Memory], lengths: Lengths, look: Look
+) -> Memory | None:
     """Continue a prediction by :func:`continued`.
 
     A peak is the greatest of many moments' affine functions, and so never below what is continued;
@@ -58,7 +66,35 @@ def continued_memory(predicted: Callable[[Lengths], Memory], lengths: Lengths) -
     numbers = continued(
         lambda short: dict(enumerate(astuple(predicted(short)))), lengths, first=64, step=16
     )
-    return None if numbers is None else Memory(*numbers.values())
+    if numbers is None or not goes_on(look, lengths):
+        return None
+    return Memory(*numbers.values())
+
+
+def looking(build: Callable[[Lengths], FusionMethod]) -> Look:
+    """Return :func:`.probe.probe` of a method at any lengths, each looked at once."""
+    seen: dict[tuple[tuple[str, int], ...], Numbers] = {}
+
+    def look(lengths: Lengths) -> Numbers:
+        key = tuple(sorted(lengths.items()))
+        if key not in seen:
+            seen[key] = probe(build(lengths), 1, lengths)
+        return seen[key]
+
+    return look
+
+
+def goes_on(look: Look, lengths: Lengths) -> bool:
+    """Whether a method does at these lengths what it does at short ones, only longer.
+
+    Where it walks step by step in Python, which takes long to look at, lengths over ``FAR`` are
+    brought to that.
+    """
+    pair = [look(dict.fromkeys(lengths, steps))["calls"] for steps in (16, 20)]
+    most = max(lengths.values())
+    if pair[1] > pair[0] and most > FAR:
+        lengths = {name: max(20, steps * FAR // most) for name, steps in lengths.items()}
+    return continued(look, lengths, first=8, step=4) == dict(look(lengths))
 
 
 def continued(

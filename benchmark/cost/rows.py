@@ -74,6 +74,8 @@ def rows(record: Mapping[str, Any], limit: int | None = None) -> Iterator[Row]:
                     method, quantity, work, **place, unit=unit, value=None,
                     status=record["status"], mark=untried(record["error"] or {}),
                 )  # fmt: skip
+            elif quantity == "flops" and work in result.get("broken", {}):
+                yield broken_row(method, quantity, work, place, "FLOP", result["broken"][work])
             elif quantity == "flops":
                 yield flops_row(method, work, result[work], place)
             elif quantity == "latency":

@@ -131,6 +131,8 @@ def predictions(cell: CostCell, store: Store) -> dict[str, dict[str, int]]:
         if record is None or record["status"] != "ok" or record["code"]["digest"] != digest(twin):
             continue
         result = record["result"]
+        if result.get("broken"):  # it cannot be trained, and its parts are not known
+            continue
         for work in PASSES:
             found[work][name] = result[work] - result["parameters"] - result["inputs"]
     return found

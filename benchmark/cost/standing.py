@@ -12,6 +12,7 @@ from .measured import LONGER
 
 FAILED = ("failed", "crashed")
 """What no limit explains."""
+STATUSES = (*FAILED, "memory", "timeout")
 OF_LIMIT = {"memory": "memory", "call": "timeout", "time": "timeout"}
 """By limit, the mark of what broke it."""
 
@@ -33,11 +34,11 @@ def broken(record: Mapping[str, Any]) -> list[Broken]:
     """List what has no result in a record."""
     methods, result = list(record["cell"]["configs"]), record.get("result") or {}
     if record["status"] != "ok":
-        status, message = record["status"], (record["error"] or {}).get("message", "")
+        status, message = record["status"], said(record["error"] or {})
         return [Broken(name, work, status, message) for name in methods for work in PASSES]
     return [
         *(
-            Broken(methods[0], work, found["status"], found["message"])
+            Broken(methods[0], work, found["status"], said(found))
             for work, found in result.get("broken", {}).items()
         ),
         *(each for work in PASSES for each in marked(result, work)),
@@ -54,7 +55,14 @@ def marked(result: Mapping[str, Any], work: str) -> Iterator[Broken]:
     for method, size in own.get("too_large", {}).items():
         yield Broken(method, work, "memory", f"needs {size / 2**30:.3g} GiB or more")
     for method, error in own.get("broken", {}).items():
-        yield Broken(method, work, error["status"], error["message"])
+        yield Broken(method, work, error["status"], said(error))
+
+
+def said(error: Mapping[str, Any]) -> str:
+    """Return an error's message, of an exception with its type: ``'x'`` alone is no KeyError."""
+    kind, message = error.get("type", ""), error.get("message", "")
+    plain = kind in ("", "TooSlowError") or kind in STATUSES
+    return message if plain else f"{kind}: {message}"
 
 
 def stands(record: Mapping[str, Any], now: Mapping[str, float | None] | None) -> bool:

@@ -33,7 +33,7 @@ from ..executors import (
 from ..provenance import describe_error
 from ..registry import load_plugin
 from .ahead import passed_over, told
-from .breaks import Note, read_note, status_of
+from .breaks import RAISED, Note, read_note, status_of
 from .cells import PASSES, CostCell, Limits, Marks, Pass
 from .kinds import run_cells
 from .used import Used, prepare_gpu, used
@@ -125,17 +125,18 @@ def without_broken(job: CostJob, found: Sequence[CostDone]) -> CostJob | None:
     """Return the block to run again, where it ended at the work of one method, which is marked.
 
     A block that reaches the time limit ended at the work of one method if that took the greater
-    part of it.
+    part of the time since the process began to work; a busy machine is long about starting it.
     """
     noted = read_note(job.note)
     status = found[0].status
     if status == "ok" or noted is None:
         return None
-    name, method, since = noted
+    name, method, since, began = noted
     marks = Marks()
     if method in job.limits.known.get(name, marks):
         return None
-    if status == "timeout" and time.time() - since < job.seconds / 2:
+    now = time.time()
+    if status == "timeout" and now - since < (now - began) / 2:
         return None
     marks.broken[method] = {**found[0].result["error"], "status": status}
     return replace(job, limits=job.limits.knowing(name, marks))
@@ -202,7 +203,7 @@ def work(job: CostJob) -> list[CostDone]:
             seconds = time.perf_counter() - start
             done.append(CostDone(cell, "ok", result, seconds, job.passes, used(on_gpu, seconds)))
             start = time.perf_counter()
-    except Exception as error:
+    except RAISED as error:
         result = {"error": describe_error(error)}
         for cell in job.cells[len(done) :]:
             done.append(CostDone(cell, status_of(error), result, passes=job.passes))

@@ -57,6 +57,7 @@ def test_single_modalities_are_spelt_out_for_each_dataset(toy):
     ("fields", "message"),
     [
         ({"methods": ["toy-linaer"]}, "unknown method 'toy-linaer'; did you mean 'toy-linear'"),
+        ({"settings": {"methods.widht": 4}}, "setting 'methods.widht' reaches nothing in this run"),
         ({"baseline": "toy-linaer"}, "'toy-linaer' is not among the methods of the plan; did you"),
         ({"metric": "macro_f2"}, "--metric 'macro_f2' is measured on none of the plan's datasets"),
         ({"metric": "mae"}, "expected one of macro_f1, accuracy"),

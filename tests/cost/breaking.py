@@ -76,3 +76,19 @@ class Greedy(Sound):
             hoard = [torch.ones(HOARD // 64) for _ in range(16)]
             time.sleep(1.0)  # the watcher of a busy machine comes late
             del hoard
+
+
+@method("breaking-exit", paper="made here")
+class Exit(Sound):
+    """Ends as a script would, in good order."""
+
+    def work(self, steps):
+        raise SystemExit(0)
+
+
+@method("breaking-losses", paper="made here")
+class Losses(Sound):
+    """Cannot be trained at all, on numbers or without."""
+
+    def losses(self, output, batch):
+        raise KeyError("no losses")

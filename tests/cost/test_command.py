@@ -160,10 +160,32 @@ def test_what_failed_is_named_again_and_not_run_unless_asked(known, tmp_path, mo
     assert exit_.value.code == 1
     told = capsys.readouterr()
     assert "1 cells failed before: --retry-failed runs them again" in told.err
-    assert "known-idle flops at 8: no such luck" in told.out
+    assert "known-idle flops at 8: ValueError: no such luck" in told.out
     bench(known, *words, "--retry-failed", "--memory-limit", "1MiB", "--time-limit", "1s",
           monkeypatch=monkeypatch)  # fmt: skip
     assert values(tmp_path, "flops") == {("known-idle", 8): 0.0}
+
+
+def test_a_method_that_exits_or_cannot_be_trained_is_marked_alone(tmp_path, monkeypatch, capsys):
+    plugin = Path(__file__).parent / "breaking.py"
+    names = "breaking-not,breaking-exit,breaking-losses"
+    words = ("--methods", names, "--lengths", "8", "--batch", "1,2", "--vary", "visual", "--budget",
+             "0.1s", "--only", "flops,predicted,latency", "--baseline", "breaking-not")  # fmt: skip
+    with pytest.raises(SystemExit) as exit_:
+        bench(plugin, *words, "--out", tmp_path, monkeypatch=monkeypatch)
+    assert exit_.value.code == 1
+    flops, trained = (values(tmp_path, "flops", work) for work in ("inference", "training"))
+    assert flops["breaking-losses", 8] == flops["breaking-not", 8]
+    assert trained["breaking-losses", 8] == "failed"
+    predicted = values(tmp_path, "predicted")
+    assert predicted["breaking-losses", 8] == predicted["breaking-not", 8]
+    assert values(tmp_path, "predicted", "training")["breaking-losses", 8] == "failed"
+    latency = values(tmp_path, "latency")
+    assert latency["breaking-exit", 8] == "failed"
+    assert isinstance(latency["breaking-not", 8], float)
+    out = capsys.readouterr().out
+    assert out.count("breaking-losses flops at 8: KeyError: 'no losses'") == 1
+    assert "breaking-exit latency at 8: SystemExit: 0" in out
 
 
 @pytest.mark.parametrize(
@@ -177,6 +199,7 @@ def test_what_failed_is_named_again_and_not_run_unless_asked(known, tmp_path, mo
         (("--dtype", "float16"), "--dtype 'float16'"),
         (("--baseline", "mult"), "--baseline 'mult' is not among the methods"),
         (("--set", "mult.layers=2"), "reaches no method"),
+        (("--set", "methods.widht=2"), "'methods.widht' reaches no method"),
         (("--device", "cuda"), "finds no CUDA device"),
     ],
 )

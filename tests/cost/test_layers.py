@@ -101,13 +101,17 @@ def rows(x):
         (lambda x: torch.einsum("btd,btd->bt", x, x), 2 * B * T * D, 6 * B * T * D),
         (lambda x: torch.kron(x[0], x[1]).expand(B, T * T, D * D), 2 * (T * D) ** 2,
          6 * (T * D) ** 2),
+        (lambda x: functional.cosine_similarity(x[:, :, None], x[:, None], dim=-1),
+         2 * B * T * T * D, 6 * B * T * T * D),
+        (lambda x: functional.cosine_similarity(x, x), 2 * B * T * D, 6 * B * T * D),
         (lambda x: torch.cdist(x, x), 3 * B * T * T * D, 9 * B * T * T * D),
         (lambda x: torch.cdist(rows(x), rows(x)), 2 * B * 40**2 * (D + 2),
          2 * B * 40**2 * (D + 2) + 4 * B * 40**2 * D),
         (lambda x: functional.pdist(x[0]).expand(B, -1), 3 * 45 * D, 6 * 45 * D),
     ],
     ids=["vecdot", "vecdot dim", "dot", "mv", "addmv", "ger", "addr", "baddbmm", "addbmm",
-         "matrix_power", "multi_dot", "einsum", "kron", "cdist", "cdist of many", "pdist"],
+         "matrix_power", "multi_dot", "einsum", "kron", "cosines", "cosines dim", "cdist",
+         "cdist of many", "pdist"],
 )  # fmt: skip
 def test_products_forward_and_backward(function, forward, both):
     for training, flops in ((False, forward), (True, both)):
@@ -245,6 +249,36 @@ def test_heads_that_share_keys_cost_what_others_do():
     for training in (False, True):
         found = counted(grouped, training=training)
         assert (found.total, found.uncounted) == (SCORES * (3 if training else 1), {})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        nn.BatchNorm1d(D),
+        nn.InstanceNorm1d(D, track_running_stats=True),
+        lambda x: functional.prelu(x, torch.ones(1, device=x.device)),
+        functional.rrelu,
+        functional.softplus,
+        functional.hardswish,
+        functional.elu,
+        lambda x: functional.huber_loss(x, x.detach(), reduction="none"),
+        lambda x: functional.smooth_l1_loss(x, x.detach(), reduction="none"),
+        lambda x: functional.soft_margin_loss(x, x.detach().sign(), reduction="none"),
+        lambda x: functional.binary_cross_entropy_with_logits(x, x.sigmoid(), reduction="none"),
+        lambda x: functional.binary_cross_entropy(x.sigmoid(), x.detach(), reduction="none"),
+        lambda x: torch.complex(x, x).abs(),
+        lambda x: torch.polar(x, x).abs(),
+    ],
+    ids=["batch norm", "instance norm", "prelu", "rrelu", "softplus", "hardswish", "elu", "huber",
+         "smooth l1", "soft margin", "logits", "cross entropy", "complex", "polar"],
+)  # fmt: skip
+def test_element_wise_work_counts_zero(function):
+    for training in (False, True):
+        if isinstance(function, nn.Module):
+            found = counted(lambda x, layer: layer(x.mT).mT, function, training=training)
+        else:
+            found = counted(function, training=training)
+        assert (found.total, found.uncounted) == (0, {})
 
 
 def test_what_counts_zero_is_an_operator():

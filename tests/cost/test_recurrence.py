@@ -1,17 +1,24 @@
 """Counts continued by a recurrence against counts made step by step."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
+from fusemark.benchmark import FusionMethod, Output
 from fusemark.benchmark.cost.flops import count
 from fusemark.benchmark.cost.memory import predict_memory
 from fusemark.benchmark.cost.recurrence import (
     continued,
     continued_count,
     continued_memory,
+    goes_on,
     is_recurrent,
+    looking,
 )
 from fusemark.benchmark.cost.sweep import CREMAD, task_at
 from fusemark.benchmark.recipes import parse
+from torch import nn
+from torch.nn import functional
 
 
 def builder(name, device="meta", size="small"):
@@ -30,7 +37,7 @@ def both(name, lengths, training):
     def counted(short):
         return count(build(short), 3, short, training)
 
-    return continued_count(counted, lengths), counted(lengths)
+    return continued_count(counted, lengths, looking(build)), counted(lengths)
 
 
 def test_only_a_loop_over_time_is_recurrent():
@@ -78,6 +85,46 @@ def test_too_short_lengths_are_counted_directly():
     assert both("mfm", {"audio": 20, "visual": 10}, training=False)[0] is None
 
 
+class Steps(FusionMethod):
+    """A recurrent layer over what ``part`` leaves of the pictures."""
+
+    @dataclass(frozen=True)
+    class Config:
+        width: int = 16
+
+    def __init__(self, task, layer, part):
+        super().__init__(task, self.Config())
+        self.layer, self.part = layer(task.modalities["visual"].width, 16, batch_first=True), part
+        self.head = nn.Linear(16, len(task.outputs))
+
+    def forward(self, batch):
+        return Output(self.head(self.layer(self.part(batch.visible("visual")))[0].mean(1)))
+
+
+def pooled(x):
+    """Average to at most 64 steps."""
+    return functional.adaptive_avg_pool1d(x.mT, 64).mT if x.shape[1] > 64 else x
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize(
+    ("part", "goes"), [(lambda x: x, True), (lambda x: x[:, :100], False), (pooled, False)],
+    ids=["whole", "crop", "pool"],
+)  # fmt: skip
+def test_nothing_is_continued_past_a_length_from_which_a_method_does_less(layer, part, goes):
+    def build(lengths):
+        with torch.device("meta"):
+            return Steps(task_at(CREMAD, lengths), layer, part)
+
+    lengths = {"audio": 188, "visual": 150}
+    assert is_recurrent(build, CREMAD.names)
+    found = continued_count(lambda at: count(build(at), 2, at), lengths, looking(build))
+    assert (found is not None) == goes
+    if goes:
+        assert found == count(build(lengths), 2, lengths)
+        assert goes_on(looking(build), {"audio": 17067, "visual": 8192})
+
+
 @pytest.mark.slow
 def test_continued_memory_is_within_a_fiftieth_of_the_direct_one():
     build, lengths = builder("mfm", "cpu"), {"audio": 417, "visual": 200}
@@ -85,7 +132,8 @@ def test_continued_memory_is_within_a_fiftieth_of_the_direct_one():
     def predicted(short):
         return predict_memory(lambda: build(short), 8, short)
 
-    extended, direct = continued_memory(predicted, lengths), predicted(lengths)
+    look = looking(builder("mfm"))
+    extended, direct = continued_memory(predicted, lengths, look), predicted(lengths)
     assert extended is not None
     assert direct.training * 0.98 <= extended.training <= direct.training
     assert extended.parameters == direct.parameters
