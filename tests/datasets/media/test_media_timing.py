@@ -9,8 +9,9 @@ from fusemark.datasets.media.decode import RATE, Video, read_sound
 from fusemark.datasets.media.faults import BadClipError
 from fusemark.datasets.media.prepare import Request, prepare
 from fusemark.datasets.media.timing import Pace, Steps, pace
+from fusemark.datasets.media.work import Prepared, Preparer
 
-from .asked import SOUND
+from .asked import CROPS, SOUND
 
 FREEZE = [*range(25), *range(75, 100)]  # two seconds of 25 pictures, between them two of the last
 
@@ -156,6 +157,16 @@ def matrix_in(content, values):
     place = content.index(b"tkhd") + 44
     numbers = b"".join(int(v).to_bytes(4, "big", signed=True) for v in values)
     return content[:place] + numbers + content[place + 36 :]
+
+
+def test_uneven_pictures_are_flagged(tmp_path):
+    places = {"freeze": FREEZE, "even": range(50)}
+    for name, flags in (("freeze", ["pictures at uneven times"]), ("even", [])):
+        result = Prepared()
+        path = write_pictures(tmp_path / f"{name}.mkv", places[name])
+        Preparer(CROPS).look(path, result, thumbnail=False)
+        assert result.flags == flags
+        assert result.facts["pictures"] == len(places[name]) + result.facts["missing"]
 
 
 ONE, END = 1 << 16, 1 << 30
