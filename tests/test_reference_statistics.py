@@ -132,3 +132,8 @@ def test_seeds_saved(made):
     settings = {r["setting"] for r in rows("seeds_saved")}
     for effect in (0, 1, 2):
         assert f"effect {effect} sd, 1 comparison" in settings
+
+
+def test_the_interval_of_superiority_covers_in_every_design():
+    for row in rows("coverage_superiority"):
+        assert row["rate"] >= 0.92 - noise(row, 0.08), row

@@ -109,7 +109,8 @@ def superiority_over_cells(
 
     The share of speakers' cells that A wins is a mean like any other: its two-way clustered
     variance says how many independent comparisons it is worth, and Wilson's interval is taken at
-    that number, widened by Student's t (after Korn and Graubard 1998).
+    that number, widened by Student's t (after Korn and Graubard 1998). It is worth no more than
+    the seeds and speakers of which all is won, or all lost, allow.
 
     Parameters
     ----------
@@ -131,10 +132,26 @@ def superiority_over_cells(
     if not np.any(~np.isnan(wins)):
         return Superiority(0, math.nan, math.nan, math.nan, threshold, confidence, over)
     p = float(speaker_means(wins).mean())
-    n = _worth(p, variance, confidence)
+    n = min(_worth(p, variance, confidence), _most(wins))
     few = min(variance.seeds, variance.speakers) < FEWEST
     low, high = (math.nan, math.nan) if few else wilson(p, n, confidence)
     return Superiority(n, p, low, high, threshold, confidence, over)
+
+
+def _most(wins: Floats) -> float:
+    """Return the most comparisons that cells (seeds, speakers) can be worth.
+
+    A seed whose cells are all won, or all lost, may be one comparison: where a share u of K seeds
+    is so, they are taken to be worth K / u at most, and speakers likewise. The variance does not
+    see it: where all but one cell is won, it says that hardly anything varies.
+    """
+    most = math.inf
+    for axis in (1, 0):
+        tested = ~np.isnan(wins).all(axis)
+        shares = np.nanmean(wins[tested] if axis else wins[:, tested], axis)
+        alike = np.mean((shares == 0.0) | (shares == 1.0))
+        most = min(most, len(shares) / alike) if alike else most
+    return most
 
 
 def _worth(p: float, variance: TwoWayVariance, confidence: float) -> float:

@@ -124,6 +124,16 @@ def test_superiority_over_cells_gives_no_interval_for_few_of_either(shape) -> No
     assert "do not tell" in few.sentence()
 
 
+def test_one_lost_cell_makes_superiority_no_surer() -> None:
+    """Of 20 seeds and 20 speakers: what one seed loses says nothing of how far it is alone."""
+    won = np.ones((20, 20))
+    lost = won.copy()
+    lost[0, 0] = -1
+    one, other = superiority_over_cells(won), superiority_over_cells(lost)
+    assert other.low == pytest.approx(one.low, abs=0.01)
+    assert other.n == pytest.approx(20 / (19 / 20))
+
+
 def test_superiority_over_cells_counts_rounding_as_a_tie() -> None:
     cells = superiority_over_cells([[0.2, (0.1 + 0.2) - 0.3], [-0.1, 0.3 - (0.1 + 0.2)]])
     assert cells.probability == 0.5

@@ -123,7 +123,7 @@ def test_intervals_for_new_seeds_and_speakers_cover(runs: int, sizes: dict) -> N
 @pytest.mark.parametrize(
     ("runs", "sizes"),
     [
-        pytest.param(200, {"seeds": (5,), "speakers": (20,)}, id="short"),
+        pytest.param(200, {"seeds": (5, 10), "speakers": (20,)}, id="short"),
         pytest.param(2000, {}, id="long", marks=pytest.mark.slow),
     ],
 )
