@@ -21,6 +21,11 @@ LEGEND = {
     "over": "^ over the memory limit",
     "unsettled": "~ interquartile range over a tenth of the median",
 }
+BROKEN = {
+    "timeout": "timeout: a prediction over --call-limit, a training step over three times that, or "
+    "the work on it over --time-limit",
+    "memory": "memory: over --memory-limit, or more than the machine has",
+}
 SHOWN = {"flops": "FLOPs", "predicted": "predicted peak memory", "memory": "measured peak memory",
          "latency": "median latency"}  # fmt: skip
 TIMES = (10.0, 30.0, 60.0)
@@ -123,8 +128,12 @@ def said_growth(growth: Growth | None) -> tuple[str, str, str]:
 
 
 def legend(table: Sequence[Row]) -> list[str]:
-    """Explain the marks that occur."""
-    return [text for mark, text in LEGEND.items() if any(row.mark == mark for row in table)]
+    """Explain the marks that occur, and the limits that were broken."""
+    marks, ends = {row.mark for row in table}, {row.status for row in table}
+    return [
+        *(text for mark, text in LEGEND.items() if mark in marks),
+        *(text for end, text in BROKEN.items() if end in ends),
+    ]
 
 
 def agreement(table: Sequence[Row]) -> list[str]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fusemark.benchmark.cost.rows import Row, growths
@@ -8,6 +10,7 @@ from fusemark.benchmark.cost.scaling import (
     measured_growth,
     upper_half,
 )
+from fusemark.benchmark.cost.tables import legend
 
 LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096]
 
@@ -85,3 +88,11 @@ def test_a_series_with_a_length_twice_has_no_growth():
     assert growths([row(n, n**2.0) for n in (64, 128, 256)], {}, {})[0].slope == pytest.approx(2)
     assert growths([row(n, n**2.0) for n in (64, 64, 128)], {}, {}) == []
     assert growths([row(64, 1.0)], {}, {}) == []
+
+
+def test_the_legend_says_which_limits_were_broken():
+    row = Row("m", "memory", "training", "cpu", "float32", 1, 1, 64, None, "B", None)
+    assert legend([row]) == []
+    told = legend([replace(row, status="timeout"), replace(row, status="memory", mark="over")])
+    assert [line.split()[0] for line in told] == ["^", "timeout:", "memory:"]
+    assert "--call-limit" in told[1]
