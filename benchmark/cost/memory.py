@@ -2,10 +2,9 @@
 
 On fake tensors every operator takes the path that it takes on the device and makes no number; a
 storage is followed from the operator that makes it until nothing holds it. Of working memory
-inside operators only the copies are known that they make of operands in another order or type,
-and on CUDA what cuBLAS keeps. What oneDNN takes for a convolution beside these is not, nor what
-``nn.Bilinear`` and Fourier transforms take: a prediction by ``mult`` at batch 32 needs a quarter
-more than this says, a convolution alone twice as much, a bilinear layer that is trained six times.
+inside operators only the copies are known that they make of operands in another order or type, and
+on CUDA what cuBLAS keeps. What a Fourier transform, ``nn.Bilinear`` or a sort takes inside is not:
+a bilinear layer that is trained needs six times what this says.
 """
 
 from __future__ import annotations
@@ -23,15 +22,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..contract import Batch, FusionMethod
-from . import onednn
+from . import convolutions, onednn
 from .breaks import RAISED
 from .calls import composite, leaves
 from .cuda import BLOCK, WORKSPACE, paths
 from .fakes import CPU, Repeats
 from .flops import one_path, shapes
 from .steps import DTYPES, Device, Measured
-
-CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
 
 
 @dataclass(frozen=True)
@@ -212,6 +209,8 @@ class Live(TorchDispatchMode):
     def first(self, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, int]:
         """Run an operator in full; add the bytes of its copies."""
         out, extra = function(*args, **kwargs), copied(function, args, self.device)
+        if function in (convolutions.FORWARD, convolutions.BACKWARD):
+            extra = convolutions.beside(function, args, out, self.device)
         if function in (onednn.FORWARD, onednn.BACKWARD):
             out, extra = onednn.filled(function, args, out)
         return out, extra
@@ -245,21 +244,14 @@ class Live(TorchDispatchMode):
 def copied(function: Any, args: tuple[Any, ...], device: Device = "cpu") -> int:
     """Bytes of the copies of operands that an operator makes for itself.
 
-    A convolution copies what lies out of order, on the CPU an element-wise operator what is of
-    another type than the result of promoting all.
+    On the CPU an element-wise operator copies what is of another type than the result of promoting
+    all.
     """
     tensors = [x for x in args if isinstance(x, Tensor)]
-    if function in CONVOLUTIONS:
-        return sum(size(x) for x in tensors[:3] if not x.is_contiguous())
     if device == "cuda" or len(tensors) < 2 or torch.Tag.pointwise not in function.tags:
         return 0
     common = functools.reduce(torch.promote_types, (x.dtype for x in tensors if x.ndim), torch.bool)
     return sum(x.numel() * common.itemsize for x in tensors if x.ndim and x.dtype != common)
-
-
-def size(tensor: Tensor) -> int:
-    """Bytes of a tensor's numbers."""
-    return tensor.numel() * tensor.element_size()
 
 
 def held(tensors: Iterable[Any]) -> int:
