@@ -165,6 +165,7 @@ class Planned:
 
     def __init__(self, plan: Plan, root: Path | None):
         self.plan, self.root = plan, root
+        self.preset = read_preset(plan.preset) if plan.preset else {"settings": {}}
         self.known_digests: dict[tuple[str, str], tuple[str, str]] = {}
         used: set[str] = set()
         self.variants: dict[str, Variant] = {}
@@ -183,7 +184,8 @@ class Planned:
         self.check_splits()
         self.comparisons = comparisons(self)
         labels = (cell.method for cell in self.cells)
-        check_asked(plan.baseline, plan.metric, labels, self.datasets)
+        own = plan.baseline != self.preset.get("baseline")  # a preset's goes with its methods
+        check_asked(plan.baseline if own else None, plan.metric, labels, self.datasets)
 
     @cached_property
     def names(self) -> list[str]:
@@ -276,9 +278,13 @@ class Planned:
                     dataset.split(rng, fold).check(dataset)
 
     def check_settings(self, used: set[str]) -> None:
-        """Refuse a setting that reached nothing: a misspelt path must not be passed over."""
-        for path in self.plan.settings:
-            if path not in used:
+        """Refuse a setting that reached nothing: a misspelt path must not be passed over.
+
+        A preset's may: its methods may have been replaced by others, without such a setting.
+        """
+        preset = self.preset["settings"]
+        for path, value in self.plan.settings.items():
+            if path not in used and (path not in preset or preset[path] != value):
                 hint = near(path, used) or ";"
                 raise UserError(
                     f"setting {path!r} reaches nothing in this run{hint} expected a path"

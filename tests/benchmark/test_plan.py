@@ -129,3 +129,11 @@ def test_an_unknown_preset_names_the_known_ones():
 def test_many_ids_at_once_are_the_cells_own(toy):
     cells = plan(settings={"toy-linear.width": 9, "training.lr": 0.1}, seeds=5).cells
     assert identities(cells) == [cell.id for cell in cells]
+
+
+def test_a_presets_settings_may_reach_none_of_other_methods(toy):
+    fields = {"methods": ["toy-linear"], "datasets": ["toy"]}  # without layers
+    (cell, *_) = Planned(make_plan(read_preset("quick"), fields), None).cells
+    assert cell.config["toy-linear"]["width"] == 16
+    with pytest.raises(UserError, match=r"methods.layers' reaches nothing"):
+        Planned(make_plan(read_preset("quick"), fields, {"settings": {"methods.layers": 2}}), None)
