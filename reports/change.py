@@ -227,7 +227,7 @@ def corrected(changes: Sequence[Change], alpha: float) -> list[Change]:
 
 
 def blind(one: Change) -> Change:
-    """Take back the test of a change that no number of such seeds' signs could have separated."""
+    """Take back the test of a change that so few seeds' signs could not have separated."""
     reason = (
         f"the change is the same at all {len(one.seeds)} seeds, which by its sign alone cannot "
         f"reach p < {one.alpha:g} after correction; more seeds can"

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from fusemark.benchmark import cli
+from fusemark.datasets.media.prepare import in_turn
 from fusemark.datasets.media.settings import Settings
 
 CROPS = Settings(visual="crops", crop_size=32)
@@ -29,3 +30,14 @@ def corpus_with(root, film, good=4):
     for i in range(good):
         film(root / "ab"[i % 2] / f"s{i}" / "clip.wav", seconds=0.3, face=None, audio="pcm_s16le")
     return root
+
+
+def counted(calls):
+    """Prepare clips in this process, and note which."""
+
+    def run(function, tasks):
+        for task, result in in_turn(function, tasks):
+            calls.append(task.clip.id)
+            yield task, result
+
+    return run
