@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
 import random
 import time
 import warnings
@@ -21,6 +23,7 @@ EXPECTED = "expected sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or
 PATIENCE = 100  # seconds that a writer waits for SQLite's lock
 CONNECT = 10  # seconds that a server may take to answer
 ATTEMPTS = 5
+BEGINNING = b'{"op_code"'  # of each line of a journal
 MADE = ("already exists", "unique constraint")
 """What a database says where two processes make the same tables."""
 POSTGRES = ("postgresql", "postgresql+psycopg", "postgres")
@@ -37,8 +40,9 @@ def url_of(asked: str | None, out: Path) -> str:
     if asked is None:
         return f"sqlite:///{(out / 'tuning.db').resolve()}"
     try:
-        kind = urlsplit(asked).scheme
-    except ValueError:
+        parts = urlsplit(asked)
+        kind = parts.scheme if parts.port != 0 else ""
+    except ValueError:  # no host, or a port that is no number up to 65535
         kind = ""
     if "://" not in asked or kind not in ("sqlite", "journal", *POSTGRES):
         raise UserError(f"storage {shown(asked)!r} is not known; {EXPECTED}")
@@ -46,6 +50,11 @@ def url_of(asked: str | None, out: Path) -> str:
         path = asked.partition(":///")[2]
         if not path:
             raise UserError(f"storage {asked!r} names no file; {EXPECTED}")
+        if path == ":memory:" or (kind == "sqlite" and "?" in path):
+            raise UserError(
+                f"storage {asked!r} is no file that several processes could share; {EXPECTED}, "
+                f"without a question mark in a path of SQLite's"
+            )
         file = Path(path).resolve()
         if not file.parent.is_dir():
             raise UserError(f"storage {asked!r}: its folder does not exist; make it first")
@@ -84,6 +93,14 @@ def reachable(url: str) -> Iterator[None]:
         raise UserError(
             f"storage {shown(url)!r} needs the driver {error.name}; pip install 'fusemark[tune]'"
         ) from None
+    except json.JSONDecodeError as error:
+        if not url.startswith("journal:"):
+            raise
+        raise UserError(
+            f"storage {shown(url)!r} has a line that is no JSON ({error.msg}: "
+            f"{error.doc[:40]!r}), as a full disk leaves one; remove that line, and the same "
+            f"command goes on from the trials that are kept"
+        ) from None
     except (
         optuna.exceptions.StorageInternalError,
         sqlalchemy.exc.SQLAlchemyError,
@@ -118,8 +135,9 @@ def opened(url: str) -> optuna.storages.BaseStorage:
 
             path = url.partition("://")[2]
             try:
+                mend_journal(Path(path))
                 return optuna.storages.JournalStorage(JournalFileBackend(path))
-            except (OSError, ValueError) as error:
+            except OSError as error:
                 raise UserError(f"storage {url!r} cannot be read as a journal: {error}") from None
         settings = {"connect_args": {"timeout": PATIENCE}}
         if not url.startswith("sqlite:"):
@@ -136,4 +154,49 @@ def opened(url: str) -> optuna.storages.BaseStorage:
                 if attempt == ATTEMPTS - 1 or not any(sign in text for sign in MADE):
                     raise
                 time.sleep(random.uniform(0.2, 1.0))
+            except RuntimeError as error:
+                if "table schema" not in str(error):
+                    raise
+                raise UserError(
+                    f"storage {shown(url)!r} was made by another version of Optuna than "
+                    f"{optuna.__version__}; take that version, or another storage"
+                ) from None
         raise AssertionError("the last attempt returns or raises")
+
+
+def mend_journal(path: Path) -> None:
+    """Cut a last line that was torn while it was written, so that the next is not glued to it.
+
+    Raises
+    ------
+    UserError
+        The file begins as no journal does: Optuna would take it for one with a torn line.
+    """
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    if not path.exists() or not path.stat().st_size:
+        return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()  # nobody is writing now
+    try:
+        with path.open("rb+") as file:
+            line = file.readline()
+            if not (is_operation(line) or (line.startswith(BEGINNING) and line[-1:] != b"\n")):
+                raise UserError(
+                    f"storage 'journal:///{path}' cannot be read as a journal: it begins with "
+                    f"{line[:40]!r}; expected a file that Optuna wrote, or none"
+                )
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def is_operation(line: bytes) -> bool:
+    """Say whether a line of a file is one of a journal."""
+    try:
+        return line.endswith(b"\n") and "op_code" in json.loads(line)
+    except (ValueError, TypeError):
+        return False

@@ -1,6 +1,8 @@
 """Addresses of storages: read, shown without passwords, and refused in one line."""
 
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
 from fusemark.benchmark import UserError
@@ -21,6 +23,10 @@ def free_port():
         ("tuning.db", "expected sqlite:///FILE"),
         ("mysql://host/base", "expected sqlite:///FILE"),
         ("http://[", "expected sqlite:///FILE"),
+        ("postgresql://me@host:abc/base", "expected sqlite:///FILE"),
+        ("postgresql://me@host:99999/base", "expected sqlite:///FILE"),
+        ("sqlite:///:memory:", "no file that several processes could share"),
+        ("sqlite:///kept.db?mode=ro", "without a question mark"),
         ("sqlite:///", "names no file"),
         ("sqlite:////nowhere/at/all.db", "folder does not exist"),
         ("journal:////nowhere/at/all.log", "folder does not exist"),
@@ -63,6 +69,54 @@ def test_a_file_of_another_kind_is_one_line(start, tmp_path, specs, step):
         step(spec)
     assert "\n" not in str(caught.value)
     assert file.read_text().startswith("These are my notes")
+
+
+@pytest.mark.parametrize(
+    "content", [b"one line\n", b"one line", b"[1, 2]\n", b'{"op": 1}\n', b"7\n", b"\xff\xfe" * 99]
+)
+def test_a_file_that_begins_as_no_journal_is_refused_and_kept(content, tmp_path):
+    file = tmp_path / "notes.log"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as a journal: it begins with"):
+        opened(url_of(f"journal:///{file}", tmp_path))
+    assert file.read_bytes() == content
+
+
+def test_a_journal_whose_last_line_was_torn_goes_on(tmp_path, specs, step):
+    file = tmp_path / "torn.log"
+    (spec,) = specs(url=f"journal:///{file}", trials=2)
+    step(spec)
+    with file.open("ab") as journal:
+        journal.write(b'{"op_code":8,"worker')
+    opened.cache_clear()
+    step(spec)
+    opened.cache_clear()
+    assert [t.state.name for t in held(spec)] == ["COMPLETE"] * 2
+
+
+def test_a_bad_line_within_a_journal_is_one_line(tmp_path, specs, step):
+    file = tmp_path / "kept.log"
+    (spec,) = specs(url=f"journal:///{file}", trials=2)
+    step(spec)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:-1], b'{"op_code":8,' + lines[-1], *lines[-1:]]))
+    opened.cache_clear()
+    with pytest.raises(UserError, match=r"no JSON.*remove that line") as caught:
+        step(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_database_of_another_version_of_optuna_is_one_line(tmp_path):
+    url = url_of(None, tmp_path)
+    opened(url)
+    opened.cache_clear()
+    with closing(sqlite3.connect(tmp_path / "tuning.db")) as database:
+        database.execute("update version_info set schema_version = 99")
+        database.execute("update alembic_version set version_num = 'v99.0.0.a'")
+        database.commit()
+    with pytest.raises(UserError, match="another version of Optuna") as caught:
+        opened(url)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("start", ["sqlite", "journal"])
