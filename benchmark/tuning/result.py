@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contract import FusionDataset, UserError
+from ..json_file import parsed
 from ..plan import Planned
 from ..provenance import git_state, machine, versions, without_folders
-from ..store import replaced, write_json
+from ..store import read_json, replaced, write_json
 from .sampling import importance
 from .space import decoded
 from .storage import kind, reachable
@@ -44,13 +45,15 @@ def write(
         "pruner": specs[0].pruner,
         "seed": how.seed,
         "storage": kind(specs[0].url),
-        "command": without_folders(hidden(command)),
-        "versions": versions(),
-        "machine": machine(),
-        "git": git_state(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **(earlier(out, found) or {
+            "command": without_folders(hidden(command)),
+            "versions": versions(),
+            "machine": machine(),
+            "git": git_state(),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }),
         "studies": found,
-    }
+    }  # fmt: skip
     write_json(out / "tune.json", result)
     for spec, row in zip(specs, found, strict=True):
         if row["best"]:
@@ -64,6 +67,17 @@ def write(
             write_plan(out / FOLDER / f"{safe(dataset)}.toml", names, dataset, planned.plan.size,
                        settings)  # fmt: skip
     return result
+
+
+def earlier(out: Path, found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return who made the trials, where the folder's result has the same ones: no search since."""
+    kept = read_json(out / "tune.json")
+    if not kept or kept.get("schema") != SCHEMA:
+        return None
+    now = parsed(json.dumps({"studies": found}))["studies"]
+    if [row["trials"] for row in now] != [row["trials"] for row in kept["studies"]]:
+        return None
+    return {name: kept[name] for name in ("command", "versions", "machine", "git", "finished")}
 
 
 def of_study(spec: Study, dataset: FusionDataset) -> dict[str, Any]:

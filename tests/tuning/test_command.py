@@ -98,6 +98,23 @@ def test_run_tuned_tunes_then_trains_fresh_seeds_and_goes_on(bench, tmp_path):
     assert code == 0
     assert "nothing to do" in err
 
+    # More seeds are no new search: who made the trials, when and where, stays as it was.
+    file = tmp_path / "run" / "tuning" / "tune.json"
+    old = json.loads(file.read_text())
+    file.write_text(json.dumps({**old, "machine": {"processor": "another"}, "finished": "then"}))
+    words[words.index("--seeds") + 1] = "3"
+    code, _, err = bench(*words)
+    assert code == 0, err
+    kept = json.loads(file.read_text())
+    assert kept == {**old, "machine": {"processor": "another"}, "finished": "then"}
+    assert "--seeds 2" in kept["command"]
+    words[words.index("--tuned") + 1] = "3"
+    code, _, err = bench(*words)
+    assert code == 0, err
+    new = json.loads(file.read_text())
+    assert new["machine"] == old["machine"]
+    assert "--seeds 3" in new["command"]
+
 
 @pytest.mark.parametrize(
     ("words", "part"),
