@@ -38,7 +38,7 @@ def url_of(asked: str | None, out: Path) -> str:
         Not an address, or of a kind that is not known.
     """
     if asked is None:
-        return f"sqlite:///{(out / 'tuning.db').resolve()}"
+        return of_file("sqlite", out / "tuning.db")
     try:
         parts = urlsplit(asked)
         kind = parts.scheme if parts.port != 0 else ""
@@ -50,16 +50,23 @@ def url_of(asked: str | None, out: Path) -> str:
         path = asked.partition(":///")[2]
         if not path:
             raise UserError(f"storage {asked!r} names no file; {EXPECTED}")
-        if path == ":memory:" or (kind == "sqlite" and "?" in path):
-            raise UserError(
-                f"storage {asked!r} is no file that several processes could share; {EXPECTED}, "
-                f"without a question mark in a path of SQLite's"
-            )
-        file = Path(path).resolve()
-        if not file.parent.is_dir():
+        if path == ":memory:":
+            raise UserError(f"storage {asked!r} is no file that processes share; {EXPECTED}")
+        if not Path(path).resolve().parent.is_dir():
             raise UserError(f"storage {asked!r}: its folder does not exist; make it first")
-        return f"{kind}:///{file}"
+        return of_file(kind, Path(path))
     return f"postgresql+psycopg://{asked.partition('://')[2]}"
+
+
+def of_file(kind: str, file: Path) -> str:
+    """Return the address of a file, wherever a worker's own folder is."""
+    whole = str(file.resolve())
+    if kind == "sqlite" and "?" in whole:  # an address ends there, and its options begin
+        raise UserError(
+            f"SQLite file {whole!r} has a question mark in its path; take another folder, or "
+            f"--storage journal:///FILE"
+        )
+    return f"{kind}:///{whole}"
 
 
 def shown(url: str) -> str:
@@ -93,13 +100,13 @@ def reachable(url: str) -> Iterator[None]:
         raise UserError(
             f"storage {shown(url)!r} needs the driver {error.name}; pip install 'fusemark[tune]'"
         ) from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         if not url.startswith("journal:"):
             raise
+        line = error.object if isinstance(error, UnicodeDecodeError) else error.doc
         raise UserError(
-            f"storage {shown(url)!r} has a line that is no JSON ({error.msg}: "
-            f"{error.doc[:40]!r}), as a full disk leaves one; remove that line, and the same "
-            f"command goes on from the trials that are kept"
+            f"storage {shown(url)!r} has a line that is no JSON, {line[:40]!r}, as a full disk "
+            f"leaves one; remove it, and the same command goes on from the trials that are kept"
         ) from None
     except (
         optuna.exceptions.StorageInternalError,

@@ -25,8 +25,8 @@ def free_port():
         ("http://[", "expected sqlite:///FILE"),
         ("postgresql://me@host:abc/base", "expected sqlite:///FILE"),
         ("postgresql://me@host:99999/base", "expected sqlite:///FILE"),
-        ("sqlite:///:memory:", "no file that several processes could share"),
-        ("sqlite:///kept.db?mode=ro", "without a question mark"),
+        ("sqlite:///:memory:", "no file that processes share"),
+        ("sqlite:///kept.db?mode=ro", "question mark"),
         ("sqlite:///", "names no file"),
         ("sqlite:////nowhere/at/all.db", "folder does not exist"),
         ("journal:////nowhere/at/all.log", "folder does not exist"),
@@ -94,14 +94,21 @@ def test_a_journal_whose_last_line_was_torn_goes_on(tmp_path, specs, step):
     assert [t.state.name for t in held(spec)] == ["COMPLETE"] * 2
 
 
-def test_a_bad_line_within_a_journal_is_one_line(tmp_path, specs, step):
+def test_a_folder_that_an_address_cannot_name_is_refused(tmp_path):
+    with pytest.raises(UserError, match="question mark in its path"):
+        url_of(None, tmp_path / "which?")
+    assert url_of(f"journal:///{tmp_path}/which?", tmp_path) == f"journal:///{tmp_path}/which?"
+
+
+@pytest.mark.parametrize("bad", [b'{"op_code":8,', b"\xff\xfe"])
+def test_a_bad_line_within_a_journal_is_one_line(bad, tmp_path, specs, step):
     file = tmp_path / "kept.log"
     (spec,) = specs(url=f"journal:///{file}", trials=2)
     step(spec)
     lines = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(b"".join([*lines[:-1], b'{"op_code":8,' + lines[-1], *lines[-1:]]))
+    file.write_bytes(b"".join([*lines[:-1], bad + lines[-1], *lines[-1:]]))
     opened.cache_clear()
-    with pytest.raises(UserError, match=r"no JSON.*remove that line") as caught:
+    with pytest.raises(UserError, match=r"no JSON.*remove it") as caught:
         step(spec)
     assert "\n" not in str(caught.value)
 
