@@ -42,6 +42,8 @@ class Change:
         Whether a cell failed in the second run that had ended well in the first.
     had
         Whether the first run has a result that could have been lost.
+    repeated
+        Whether every cell was asked the same in both runs, so that no setting made a difference.
     least
         The smallest p that the test could have given, before Holm.
     """
@@ -59,6 +61,7 @@ class Change:
     scope: Scope
     broke: bool
     had: bool
+    repeated: bool
     alpha: float
     adjusted: float = math.nan
     least: float = 0.0
@@ -140,6 +143,7 @@ def change(
         scope="seeds" if crossed else "speakers",
         broke=any(a.ok and not b.ok for a, b in pairs.values()),
         had=any(a.ok for a, _ in pairs.values()),
+        repeated=all(a.id == b.id for a, b in pairs.values()),
         alpha=alpha,
         least=least,
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..benchmark.contract.errors import UserError
 from ..benchmark.store import read_json
-from .compare import Change, Compared, compare
+from .change import Change, corrected
+from .compare import Compared, compare
 from .compare_view import HOLDS_FOR
-from .formatting import count, difference, duration, integer, p_value, value
+from .formatting import NOTHING, count, difference, duration, integer, p_value, value
 from .grids import Column, Entry, Grid
 from .markdown import escaped, lines, say
 from .wording import listed, sentence
 
+KEPT = "keeps its default"
 TESTS = {
     "seeds": "two-sided paired t over seeds",
     "speakers": "two-sided t on the two-way jackknife variance over seeds and speakers",
@@ -31,7 +33,7 @@ def against(store: Path, other: Path) -> str:
     tuning = read_json(store / "tuning" / "tune.json")
     if tuning is None:
         raise UserError(f"{store.name!r} was not tuned; expected a folder of `bench run --tuned`")
-    compared = compare(other, store)
+    changes = judged(compare(other, store))
     spent = {row["method"]: row for row in tuning["studies"]}
     columns = ["method", "default", "tuned", "change", "p (Holm)", "verdict", "trials", "pruned",
                "computing"]  # fmt: skip
@@ -43,19 +45,34 @@ def against(store: Path, other: Path) -> str:
             Entry(one.method, name=True),
             Entry(value(metric, one.before)),
             Entry(value(metric, one.after), strong=one.separated and one.result.difference > 0),
-            Entry(difference(metric, one.result.difference)),
-            Entry(p_value(one.adjusted, one.alpha)),
-            Entry(one.verdict),
+            Entry(NOTHING if one.repeated else difference(metric, one.result.difference)),
+            Entry(NOTHING if one.repeated else p_value(one.adjusted, one.alpha)),
+            Entry(verdict(one)),
             Entry(integer(cost["counts"]["trials"])),
             Entry(integer(cost["counts"]["pruned"])),
             Entry(duration(cost["seconds"])),
         )
 
-    ordered = sorted(compared.changes, key=lambda one: worth(one, "after"), reverse=True)
+    ordered = sorted(changes, key=lambda one: worth(one, "after"), reverse=True)
     table = Grid(
         "", "", tuple(Column(c, numeric=c not in words) for c in columns), tuple(map(row, ordered))
     )
-    return "\n\n".join([caption(compared), lines(table), " ".join(said(compared, tuning))])
+    return "\n\n".join([caption(changes), lines(table), " ".join(said(changes, tuning))])
+
+
+def judged(compared: Compared) -> list[Change]:
+    """Correct over the methods whose settings tuning changed.
+
+    One whose best trial was its default ran the default's cells again: another machine may round
+    otherwise, which is no change that tuning made.
+    """
+    kept = [one for one in compared.changes if one.repeated]
+    changed = [one for one in compared.changes if not one.repeated]
+    return [*corrected(changed, compared.alpha), *kept]
+
+
+def verdict(one: Change) -> str:
+    return KEPT if one.repeated else one.verdict
 
 
 def worth(one: Change, side: str) -> float:
@@ -63,26 +80,29 @@ def worth(one: Change, side: str) -> float:
     return getattr(one, side) * (1.0 if one.metric.higher else -1.0)
 
 
-def caption(compared: Compared) -> str:
+def caption(changes: Sequence[Change]) -> str:
     """Say what is compared, and how it is tested."""
-    one = compared.changes[0]
+    one = changes[0]
+    tested = sum(not one.repeated and not one.same for one in changes)
     return escaped(
         f"{one.dataset}, size {one.size}, {one.metric.label}: default settings, and those of the "
         f"best validation score among a method's trials, in the mean of "
         f"{count(len(one.seeds), 'fresh seed')}; {TESTS[one.scope]}, Holm over "
-        f"{count(sum(not c.same for c in compared.changes), 'method')}, for {HOLDS_FOR[one.scope]}."
+        f"{count(tested, 'method')} whose settings changed, for {HOLDS_FOR[one.scope]}."
     )
 
 
-def said(compared: Compared, tuning: dict) -> Iterator[str]:
+def said(changes: Sequence[Change], tuning: dict) -> Iterator[str]:
     """Say which methods tuning changed, and what all of it cost."""
-    for verdict in ("better", "worse", "not separated"):
-        names = [one.method for one in compared.changes if one.verdict == verdict]
+    begins = {
+        word: f"Tuned against default, {word}: " for word in ("better", "worse", "not separated")
+    } | {KEPT: "No trial was better than the default: "}
+    for word, begin in begins.items():
+        names = [one.method for one in changes if verdict(one) == word]
         if names:
-            yield say(sentence(f"Tuned against default, {verdict}: ", listed(names), "."))
+            yield say(sentence(begin, listed(names), "."))
     before, after = (
-        max(compared.changes, key=lambda one, s=side: worth(one, s)).method
-        for side in ("before", "after")
+        max(changes, key=lambda one, s=side: worth(one, s)).method for side in ("before", "after")
     )
     yield say(
         sentence("The first in the mean is ", listed([before]),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from fusemark.benchmark.contract.errors import UserError
+from fusemark.reports import compare
 from fusemark.reports.readme_table import main, updated
 
 from .stores import HOSTILE, Spec, write_store
@@ -53,7 +54,7 @@ def tuned(store, methods):
 def test_a_tuned_run_against_the_default(tmp_path):
     default, better = {"late-concat": 0.5, "mult": 0.5}, {"late-concat": 0.5, "mult": 1.5}
     write_store(tmp_path / "default", Spec(methods=default))
-    write_store(tmp_path / "tuned", Spec(methods=better))
+    write_store(tmp_path / "tuned", Spec(methods=better), salt="t")
     text = "<!-- table: tuned against default -->\n<!-- /table -->\n"
     with pytest.raises(UserError, match="'tuned' was not tuned"):
         updated(text, tmp_path)
@@ -66,6 +67,31 @@ def test_a_tuned_run_against_the_default(tmp_path):
     assert "Tuned against default, better: `mult`." in shown
     assert "All 30 trials took 20 min" in shown
     assert updated(shown, tmp_path) == shown
+
+
+def test_a_method_whose_default_was_the_best_trial_is_not_tested(tmp_path):
+    """Its cells are the default's own, made again where sums may round otherwise."""
+    default, better = {"late-concat": 0.5, "mult": 0.5}, {"late-concat": 0.5, "mult": 1.5}
+    folder = write_store(tmp_path / "default", Spec(methods=default))
+    ids = json.loads((folder / "plan.json").read_text())["cells"]
+    again = [("late-concat", seed) for seed in Spec().seeds]
+    folder = write_store(tmp_path / "tuned", Spec(methods=better, missing=again), salt="t")
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["cells"] = ids[: len(again)] + plan["cells"][len(again) :]
+    write_store(folder, Spec(methods={"late-concat": 0.52}), plan=False)
+    (folder / "plan.json").write_text(json.dumps(plan))
+    tuned(folder, better)
+    shown = updated("<!-- table: tuned against default -->\n<!-- /table -->\n", tmp_path)
+    row = next(line for line in shown.splitlines() if line.startswith("| `late-concat`"))
+    _, before, after, *told = (c.strip() for c in row.strip("|").split("|"))
+    assert before != after
+    assert told[:3] == ["–", "–", "keeps its default"]
+    assert "Holm over 1 method whose settings changed" in shown
+    (change,) = (c for c in compare(tmp_path / "default", folder).changes if c.method == "mult")
+    row = next(line for line in shown.splitlines() if line.startswith("| `mult`"))
+    assert change.result.p < 0.001
+    assert "| &lt; .001 | better |" in row
+    assert "No trial was better than the default: `late-concat`." in shown
 
 
 def test_an_open_block_or_a_missing_store_is_one_line(readme, tmp_path, capsys):
