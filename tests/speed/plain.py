@@ -10,7 +10,8 @@ what it brings; ``comparison.py`` drives this.
     python tests/speed/plain.py CELL.json PARTS THREADS EPOCHS [FOLDER WAITING]
 
 trains the cell with the parts named (by commas, or ``none``) taken from the harness and prints
-JSON: seconds, accuracy. With EPOCHS, not 0, so many epochs of training and validation are timed,
+JSON: seconds, accuracy, and the epochs of both its trainings, those of the second counted by how
+many more examples it has. With EPOCHS, not 0, so many epochs of training and validation are timed,
 after one that warms up. With FOLDER the clock starts when WAITING processes are ready.
 """
 
@@ -170,8 +171,11 @@ class Script:
         return float(f1_score(true, decided, labels=np.unique(true), average="macro",
                               zero_division=undefined))  # fmt: skip
 
-    def whole(self) -> float:
-        """Train, stop as the harness does, train again where it does, and return accuracy."""
+    def whole(self) -> tuple[float, float]:
+        """Train, stop as the harness does, train again where it does.
+
+        Returns the accuracy, and the epochs of training that it took.
+        """
         settings = self.settings
         self.begin()
         scores, best, weights = [], 0, None
@@ -184,13 +188,15 @@ class Script:
             if settings.patience and number - best >= settings.patience:
                 break
         self.model.load_state_dict(weights)
+        done = float(len(scores))
         if settings.refit:
             epochs = lasting(scores, settings.refit_window)
             self.begin()
             for number in range(1, epochs + 1):
                 self.epoch(self.both, number, epochs)
+            done += epochs * len(self.both) / len(self.train)
         decided, true = self.decisions(self.test)
-        return float((decided == true).mean())
+        return float((decided == true).mean()), done
 
     def some(self, epochs: int) -> None:
         """Train and validate some epochs."""
@@ -208,7 +214,7 @@ def main() -> None:
     if cell.training["schedule"] != "warmup":
         raise SystemExit("the plain loop knows the warm-up schedule alone")
     start = time.perf_counter()
-    script, accuracy = Script(cell, ours), None
+    script, accuracy, done = Script(cell, ours), None, None
     if int(epochs):
         script.begin()
         script.some(1)
@@ -217,8 +223,9 @@ def main() -> None:
         start = time.perf_counter()
         script.some(int(epochs))
     else:
-        accuracy = script.whole()
-    print(json.dumps({"seconds": time.perf_counter() - start, "accuracy": accuracy}))
+        accuracy, done = script.whole()
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "accuracy": accuracy, "epochs": done}))
 
 
 def wait(folder: Path, others: int) -> None:
