@@ -68,7 +68,8 @@ def history(rows: Sequence[Row]) -> Drawn:
                   "o", ms=3, mfc="none", mec=GREY.light, mew=0.8)  # fmt: skip
         axis.plot(x, y, "o", ms=3, color=BLUE.light)
         if done:
-            axis.step(x, np.maximum.accumulate(y), where="post", color=BLUE.light, lw=1.0)
+            best, last = np.maximum.accumulate(y), max(t["number"] for t in row["trials"])
+            axis.step([*x, last], [*best, best[-1]], where="post", color=BLUE.light, lw=1.0)
         default = row["default"]
         if default and default["values"]:
             axis.axhline(scale(row) * default["values"][0], color=VERMILLION.light, lw=0.8, ls="--")

@@ -1,10 +1,11 @@
 """The page of a tuning, from a result that was written by hand."""
 
+import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from fusemark.benchmark import UserError
-from fusemark.reports.tuning_figures import place
+from fusemark.reports.tuning_figures import history, place
 from fusemark.reports.tuning_page import write
 from fusemark.reports.writing import write as write_report
 
@@ -56,6 +57,14 @@ def test_tuning_before_a_run_joins_its_report(tmp_path):
         assert known in html, known
     # The summary names the budget, with a link to the table.
     assert "([table](#t1-spent))" in page[: page.index("## <a")]
+
+
+def test_the_best_so_far_is_drawn_to_the_last_trial(folder):
+    """The best of 50 and 75 comes at trial 2 and still holds at trial 3, which failed."""
+    study = json.loads((folder / "tune.json").read_text())["studies"][0]
+    figure, _ = history([study])
+    (line,) = (a for a in figure.axes[0].lines if a.get_drawstyle() == "steps-post")
+    assert line.get_xydata().tolist() == [[0, 50], [2, 75], [3, 75]]
 
 
 def test_place_of_a_value_in_its_space():
