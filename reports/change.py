@@ -217,13 +217,14 @@ def for_seeds(after: np.ndarray, before: np.ndarray) -> tuple[Result, float]:
     return (result if len(d) > 1 else replace(result, reason="one common seed")), 0.0
 
 
-def corrected(changes: Sequence[Change], alpha: float) -> list[Change]:
+def corrected(changes: Sequence[Change], alpha: float, repeated: bool) -> list[Change]:
     """Correct by Holm over the methods that changed: of equal ones nothing is asked.
 
+    Nor, without ``repeated``, of those whose cells were asked the same.
     A test that could not have told any change apart with so few seeds is none: a gate must not
     pass what nobody could have judged.
     """
-    tests = [i for i, one in enumerate(changes) if not one.same]
+    tests = [i for i, one in enumerate(changes) if not one.same and (repeated or not one.repeated)]
     adjusted = holm([changes[i].result.p for i in tests], alpha).adjusted
     known = dict(zip(tests, adjusted, strict=True))
     judged = [replace(one, adjusted=known.get(i, math.nan)) for i, one in enumerate(changes)]

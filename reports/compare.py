@@ -61,11 +61,17 @@ class Compared:
         return (*lost, *untested, *self.spoilt)
 
 
-def compare(first: Path, second: Path) -> Compared:
+def compare(first: Path, second: Path, *, repeated: bool = True) -> Compared:
     """Compare two runs on the cells that both have.
 
     Cells are matched by dataset, size, method, seed and fold, so that a changed default is a
     difference between the runs and no reason not to compare them.
+
+    Parameters
+    ----------
+    repeated
+        Whether to test methods whose cells were asked the same in both runs. What differs there is
+        the code, the machine or chance: what a gate looks for, and nothing that settings did.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def compare(first: Path, second: Path) -> Compared:
     same = {key for key in shared if equal_cells(one, two, key)}
     parts = parted(shared, lambda key: key[:3])
     changes = corrected(
-        [change(one, two, part, same, asked, alpha) for part in parts.values()], alpha
+        [change(one, two, part, same, asked, alpha) for part in parts.values()], alpha, repeated
     )
     return Compared(
         names=names(first, second),

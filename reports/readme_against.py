@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..benchmark.contract.errors import UserError
 from ..benchmark.store import read_json
-from .change import Change, corrected
-from .compare import Compared, compare
+from .change import Change
+from .compare import compare
 from .compare_view import HOLDS_FOR
 from .formatting import NOTHING, count, difference, duration, integer, p_value, value
 from .grids import Column, Entry, Grid
@@ -33,7 +33,9 @@ def against(store: Path, other: Path) -> str:
     tuning = read_json(store / "tuning" / "tune.json")
     if tuning is None:
         raise UserError(f"{store.name!r} was not tuned; expected a folder of `bench run --tuned`")
-    changes = judged(compare(other, store))
+    # One whose best trial was its default ran the default's cells again: another machine may round
+    # otherwise, which is no change that tuning made.
+    changes = compare(other, store, repeated=False).changes
     spent = {row["method"]: row for row in tuning["studies"]}
     columns = ["method", "default", "tuned", "change", "p (Holm)", "verdict", "trials", "pruned",
                "computing"]  # fmt: skip
@@ -60,19 +62,8 @@ def against(store: Path, other: Path) -> str:
     return "\n\n".join([caption(changes), lines(table), " ".join(said(changes, tuning))])
 
 
-def judged(compared: Compared) -> list[Change]:
-    """Correct over the methods whose settings tuning changed.
-
-    One whose best trial was its default ran the default's cells again: another machine may round
-    otherwise, which is no change that tuning made.
-    """
-    kept = [one for one in compared.changes if one.repeated]
-    changed = [one for one in compared.changes if not one.repeated]
-    return [*corrected(changed, compared.alpha), *kept]
-
-
 def verdict(one: Change) -> str:
-    return KEPT if one.repeated else one.verdict
+    return KEPT if one.repeated and not one.broke else one.verdict
 
 
 def worth(one: Change, side: str) -> float:

@@ -92,6 +92,11 @@ def test_a_method_whose_default_was_the_best_trial_is_not_tested(tmp_path):
     assert change.result.p < 0.001
     assert "| &lt; .001 | better |" in row
     assert "No trial was better than the default: `late-concat`." in shown
+    broken = json.loads((folder / "cells" / f"{ids[0]}.json").read_text())
+    broken |= {"status": "failed", "error": {"type": "E", "message": "m", "traceback": "t"}}
+    (folder / "cells" / f"{ids[0]}.json").write_text(json.dumps(broken))
+    shown = updated("<!-- table: tuned against default -->\n<!-- /table -->\n", tmp_path)
+    assert "| worse: it fails where it did not |" in shown
 
 
 def test_an_open_block_or_a_missing_store_is_one_line(readme, tmp_path, capsys):
